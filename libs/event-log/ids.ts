@@ -1,0 +1,37 @@
+import { randomUUIDv7 } from 'node:crypto'
+
+declare const brand: unique symbol
+
+/** A UUID v7 (RFC 9562): ids sort by the time they were made. */
+export type JobId = string & { readonly [brand]: 'JobId' }
+export type EventId = string & { readonly [brand]: 'EventId' }
+/** Joins everything that one first request caused. */
+export type CorrelationId = string & { readonly [brand]: 'CorrelationId' }
+export type PluginName = string & { readonly [brand]: 'PluginName' }
+
+/** Where new ids come from; data to the pure parts, so that tests can fix them. */
+export interface Ids {
+  uuid(): string
+}
+
+export const randomIds: Ids = { uuid: () => randomUUIDv7() }
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+
+export function isUuid(text: string): boolean {
+  return UUID.test(text)
+}
+
+// The only places where a plain string becomes a branded one.
+export function jobId(text: string): JobId {
+  return text as JobId
+}
+export function eventId(text: string): EventId {
+  return text as EventId
+}
+export function correlationId(text: string): CorrelationId {
+  return text as CorrelationId
+}
+export function pluginName(text: string): PluginName {
+  return text as PluginName
+}

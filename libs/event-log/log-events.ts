@@ -1,0 +1,99 @@
+import type { CorrelationId, EventId, JobId, PluginName } from './ids.ts'
+import type { JobError, JobKind, JobMeta } from './job.ts'
+import type { Json, JsonObject } from './json.ts'
+
+/** When and where an attempt ran. Times are ISO 8601 in UTC, by the worker's clock. */
+export interface AttemptRun {
+  readonly attempt: number
+  readonly worker: string
+  readonly started_at: string
+  readonly finished_at: string
+  readonly plugin_version: string
+}
+
+export interface JobRequested {
+  readonly type: 'job.requested'
+  readonly kind: JobKind
+  readonly name: string
+  readonly payload: Json
+  readonly priority: number
+  readonly max_attempts: number
+  /** ISO 8601; null: at once. */
+  readonly run_at: string | null
+  readonly correlation_id: CorrelationId
+  readonly causation_id: string | null
+  readonly replay_of: JobId | null
+  readonly replay_id: string | null
+  readonly idempotency_key: string | null
+  readonly plugin_version: string
+  readonly source: string
+  readonly meta: JobMeta
+}
+export interface JobSucceeded extends AttemptRun {
+  readonly type: 'job.succeeded'
+  readonly result: JsonObject
+}
+export interface JobAttemptFailed extends AttemptRun {
+  readonly type: 'job.attempt_failed'
+  readonly error: JobError
+  /** null: it was the last one. */
+  readonly retry_at: string | null
+}
+/** The worker that held the job stopped answering. */
+export interface JobAttemptLost {
+  readonly type: 'job.attempt_lost'
+  readonly attempt: number
+  /** Who found it. */
+  readonly worker: string
+  readonly found_at: string
+  readonly error: JobError
+}
+/** The handler returned an error result that is final. */
+export interface JobFailed extends AttemptRun {
+  readonly type: 'job.failed'
+  readonly error: JobError
+}
+/** Attempts used up. Follows the job.attempt_failed or job.attempt_lost of the last one. */
+export interface JobDead {
+  readonly type: 'job.dead'
+  readonly attempt: number
+  readonly finished_at: string
+  readonly error: JobError
+}
+export interface JobCancelled {
+  readonly type: 'job.cancelled'
+  readonly finished_at: string
+  readonly reason: string | null
+}
+export interface EventEmitted {
+  readonly type: 'event.emitted'
+  readonly name: string
+  readonly source: string
+  readonly time: string
+  readonly data: Json
+  readonly external_id: string | null
+  readonly correlation_id: CorrelationId
+  readonly causation_id: string | null
+  /** How many jobs it became. */
+  readonly deliveries: number
+}
+
+export type JobLogEvent = JobRequested | JobSucceeded | JobAttemptFailed | JobAttemptLost | JobFailed | JobDead | JobCancelled
+export type LogEvent = JobLogEvent | EventEmitted
+export type LogEventType = LogEvent['type']
+
+export const LOG_EVENT_TYPES = [
+  'job.requested', 'job.succeeded', 'job.attempt_failed', 'job.attempt_lost', 'job.failed', 'job.dead', 'job.cancelled', 'event.emitted',
+] as const satisfies readonly LogEventType[]
+
+/** A row of the log. */
+export interface LoggedEvent {
+  /** Order within a transaction; over transactions the order is (xid, position). */
+  readonly position: bigint
+  readonly xid: bigint
+  readonly recordedAt: Date
+  /** The job or the event it tells of. */
+  readonly stream: JobId | EventId
+  readonly plugin: PluginName | null
+  readonly event: LogEvent
+}
