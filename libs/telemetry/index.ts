@@ -1,0 +1,7 @@
+export { LOG_LEVELS, createLogger } from './logger.ts'
+export type { LogLevel, Logger, LoggerOptions } from './logger.ts'
+export { METRICS_CONTENT_TYPE, createMetrics } from './metrics.ts'
+export type { Metrics, MetricsOptions } from './metrics.ts'
+export { METRIC_CATALOGUE } from './metric-catalogue.ts'
+export type { MetricDefinition, MetricKey } from './metric-catalogue.ts'
+export type { Counter, Gauge, Histogram } from './instruments.ts'

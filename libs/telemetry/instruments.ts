@@ -1,0 +1,48 @@
+import { Counter as PromCounter, Gauge as PromGauge, Histogram as PromHistogram } from 'prom-client'
+import type { Registry } from 'prom-client'
+import type { LabelCap } from './label-cap.ts'
+import type { MetricDefinition } from './metric-catalogue.ts'
+
+type Labels<Definition extends MetricDefinition> = Readonly<Record<Definition['labels'][number], string>>
+
+export interface Counter<Definition extends MetricDefinition> {
+  /** `by`: 0 or more, default 1. */
+  inc(labels: Labels<Definition>, by?: number): void
+}
+
+export interface Gauge<Definition extends MetricDefinition> {
+  set(labels: Labels<Definition>, value: number): void
+  remove(labels: Labels<Definition>): void
+  /** Forgets all label combinations, before a fresh set of values is written. */
+  clear(): void
+}
+
+export interface Histogram<Definition extends MetricDefinition> {
+  observe(labels: Labels<Definition>, seconds: number): void
+}
+
+export function counter<const Definition extends MetricDefinition>(registry: Registry, cap: LabelCap, definition: Definition): Counter<Definition> {
+  const metric = new PromCounter({ ...identity(definition), registers: [registry] })
+  const capped = cap.forMetric(definition.labels)
+  return { inc: (labels, by = 1) => metric.inc(capped(labels), by) }
+}
+
+/** Not capped: the values of a gauge can't be added up under `_other`, and its labels come from the plugins on disk. */
+export function gauge<const Definition extends MetricDefinition>(registry: Registry, definition: Definition): Gauge<Definition> {
+  const metric = new PromGauge({ ...identity(definition), registers: [registry] })
+  return {
+    set: (labels, value) => metric.set(labels, value),
+    remove: (labels) => metric.remove(labels),
+    clear: () => metric.reset(),
+  }
+}
+
+export function histogram<const Definition extends MetricDefinition>(registry: Registry, cap: LabelCap, definition: Definition): Histogram<Definition> {
+  const metric = new PromHistogram({ ...identity(definition), buckets: [...(definition.buckets ?? [])], registers: [registry] })
+  const capped = cap.forMetric(definition.labels)
+  return { observe: (labels, seconds) => metric.observe(capped(labels), seconds) }
+}
+
+function identity(definition: MetricDefinition) {
+  return { name: definition.name, help: definition.help, labelNames: [...definition.labels] }
+}
