@@ -1,0 +1,122 @@
+import { Pool } from 'pg'
+import type { PoolClient, QueryConfig } from 'pg'
+import { XCoreError } from '../errors/index.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import { clientConfig, databaseError, isConnectionError } from './connection.ts'
+import type { ConnectionOptions } from './connection.ts'
+import type { Database, Sql, Statement, Tx } from './sql.ts'
+
+export interface DatabaseOptions extends ConnectionOptions {
+  /** Connections at most. Default 10. */
+  readonly max?: number
+  readonly logger?: Logger
+}
+
+export interface PooledDatabase extends Database {
+  /** Resolves when the server answers. Throws `database_unavailable`. */
+  ready(): Promise<void>
+  /** Waits for what runs, then closes all connections. */
+  close(): Promise<void>
+}
+
+/** One connection on loan. `discard` makes it leave the pool when it comes back. */
+interface Loan {
+  readonly client: PoolClient
+  discard(): void
+}
+
+/**
+ * A pool of connections with `search_path = xcore, public`.
+ *
+ * Values: timestamptz → Date, json and jsonb parsed, int8 and numeric as strings (`BigInt(row.position)` where needed).
+ * Statements that a transaction issues without awaiting each (`Promise.all`) share one round trip and run in the order of the calls.
+ * Throws `database_unavailable` when the connection is at fault; errors of statements are `pg`'s own (`sqlState` reads their code).
+ * Nothing is retried here. When the connection breaks during a commit, `details.commit` of the error is `unknown`.
+ */
+export function createDatabase(options: DatabaseOptions): PooledDatabase {
+  const pool = new Pool({ ...clientConfig(options), max: options.max ?? 10, idleTimeoutMillis: 30_000 })
+  // The pool has dropped the connection already; without a listener the event would end the process.
+  pool.on('error', (error) => options.logger?.debug({ err: error }, 'an idle database connection was lost'))
+  let closing: Promise<void> | undefined
+
+  async function borrow<T>(use: (loan: Loan) => Promise<T>): Promise<T> {
+    let broken = false
+    const discard = () => {
+      broken = true
+    }
+    try {
+      const client = await pool.connect()
+      client.on('error', discard)
+      try {
+        return await use({ client, discard })
+      } catch (error) {
+        if (isConnectionError(error)) discard()
+        throw error
+      } finally {
+        client.removeListener('error', discard)
+        // After a plain statement error the connection is whole: it goes back with its prepared statements.
+        client.release(broken)
+      }
+    } catch (error) {
+      throw databaseError(error, options.url)
+    }
+  }
+
+  function transaction<T>(fn: (tx: Tx) => Promise<T>): Promise<T> {
+    return borrow(async (loan) => {
+      await loan.client.query('begin')
+      const scope = { open: true }
+      let result: T
+      try {
+        result = await fn(openTx(loan.client, scope))
+      } catch (error) {
+        scope.open = false
+        // The first error is the one to report, whatever the rollback does.
+        await loan.client.query('rollback').catch(loan.discard)
+        throw error
+      }
+      scope.open = false
+      await commit(loan, options.url)
+      return result
+    })
+  }
+
+  const sql: Sql = {
+    query: <Row extends object>(statement: Statement, params?: readonly unknown[]) => borrow(({ client }) => execute<Row>(client, statement, params)),
+    run: <Row extends object>(text: string, params?: readonly unknown[]) => borrow(({ client }) => execute<Row>(client, { text }, params)),
+  }
+  return {
+    ...sql,
+    transaction,
+    ready: async () => void (await sql.run('select 1')),
+    close: () => (closing ??= pool.end()),
+  }
+}
+
+async function execute<Row extends object>(client: PoolClient, statement: QueryConfig, params: readonly unknown[] = []): Promise<Row[]> {
+  const answer = await client.query<Row & Record<string, unknown>>({ ...statement, values: [...params] })
+  // Unnamed SQL of several statements gives a list of results; the last one counts.
+  return (Array.isArray(answer) ? answer.at(-1) : answer).rows
+}
+
+function openTx(client: PoolClient, scope: { readonly open: boolean }): Tx {
+  const guarded = <Row extends object>(statement: QueryConfig, params?: readonly unknown[]): Promise<Row[]> => {
+    if (!scope.open) return Promise.reject(new XCoreError('internal_error', 'The transaction has ended, but a statement was issued on it. Await every statement inside the function given to transaction().'))
+    return execute<Row>(client, statement, params)
+  }
+  return { inTransaction: true, query: guarded, run: (text, params) => guarded({ text }, params) }
+}
+
+async function commit(loan: Loan, url: string): Promise<void> {
+  let command: string
+  try {
+    command = (await loan.client.query('commit')).command
+  } catch (error) {
+    loan.discard()
+    throw databaseError(error, url, { commit: 'unknown' })
+  }
+  // Postgres answers ROLLBACK, and no error, to the commit of a transaction in which a statement failed.
+  if (command !== 'COMMIT') {
+    throw new XCoreError('internal_error', `Expected the transaction to commit, but Postgres answered ${command}: the error of a statement in it was swallowed. Let it pass.`)
+  }
+}
