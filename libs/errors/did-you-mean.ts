@@ -5,7 +5,7 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   const limit = Math.max(2, Math.floor(word.length / 3))
   const ranked = candidates
     .map((candidate) => ({ candidate, far: distance(word.toLowerCase(), candidate.toLowerCase()) }))
-    .filter(({ candidate, far }) => far <= limit && far < candidate.length)
+    .filter(({ candidate, far }) => (far <= limit && far < candidate.length) || (candidate.length > 2 && word.startsWith(candidate)))
     .sort((a, b) => a.far - b.far)
   return ranked[0]?.candidate
 }

@@ -1,0 +1,41 @@
+import type { LogLevel } from '../telemetry/logger.ts'
+import type { QUEUE_DRIVERS, SCOPES } from './schema.ts'
+
+export type Scope = (typeof SCOPES)[number]
+export type QueueDriver = (typeof QUEUE_DRIVERS)[number]
+
+/** All settings of a process: checked, complete, deeply frozen. Paths are absolute. */
+export interface Config {
+  readonly http: { readonly host: string; /** 0: any free port. */ readonly port: number }
+  readonly plugins: { readonly dir: string }
+  /** Folder of the embedded Postgres. */
+  readonly dataDir: string
+  /** null: the embedded server. */
+  readonly database: { readonly url: string | null }
+  readonly redis: { readonly url: string | null }
+  /** Default: bullmq when a Redis URL is set, else pg-boss. */
+  readonly queue: { readonly driver: QueueDriver }
+  readonly worker: {
+    readonly groups: Readonly<Record<string, WorkerGroup>>
+    /** 0: any free port. */
+    readonly metricsPort: number
+  }
+  readonly auth: { readonly keys: readonly ApiKey[] }
+  readonly limits: { readonly payloadBytes: number }
+  readonly retention: { readonly days: number }
+  readonly log: { readonly level: LogLevel }
+}
+
+export interface WorkerGroup {
+  /** Globs of plugin names. */
+  readonly plugins: readonly string[]
+  /** Jobs that the whole process runs at once; null: no limit but the plugins' own. */
+  readonly concurrency: number | null
+}
+
+export interface ApiKey {
+  /** For logs. */
+  readonly name: string
+  readonly scopes: readonly Scope[]
+  readonly key: string
+}

@@ -1,0 +1,54 @@
+import type { TSchema } from 'typebox'
+import { parseApiKeys } from './api-keys.ts'
+import { SETTINGS } from './schema.ts'
+
+/** One configuration key. docs/configuration.md is tested against the list of them in both directions. */
+export interface KeyDefinition {
+  /** Environment variable; null: only in the file. */
+  readonly env: string | null
+  readonly schema: TSchema
+  /** Completes "expected …". */
+  readonly expected: string
+  /** Of the environment variable's text; what it can't read it returns as it is, for the schema to refuse. */
+  readonly fromText: (text: string) => unknown
+  /** Never shown in messages. */
+  readonly secret: boolean
+  /** Relative paths are resolved against the place they came from. */
+  readonly path: boolean
+  /** Field names within a list or mapping value, for did-you-mean. */
+  readonly members: readonly string[]
+  readonly default: unknown
+}
+
+const S = SETTINGS.properties
+const asIs = (text: string): unknown => text
+const asNumber = (text: string): unknown => (/^-?\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : text)
+const plain = { env: null, fromText: asIs, secret: false, path: false, members: [], default: null } as const
+
+export const KEYS = {
+  'http.host': { ...plain, env: 'XCORE_HTTP_HOST', schema: S.http.properties.host, expected: 'a host name or an IP address', default: '127.0.0.1' },
+  'http.port': { ...plain, env: 'XCORE_HTTP_PORT', schema: S.http.properties.port, expected: 'an integer from 0 to 65535 (0 picks a free port)', fromText: asNumber, default: 8080 },
+  'plugins.dir': { ...plain, env: 'XCORE_PLUGINS_DIR', schema: S.plugins.properties.dir, expected: 'the path of a folder', path: true, default: 'plugins' },
+  data_dir: { ...plain, env: 'XCORE_DATA_DIR', schema: S.data_dir, expected: 'the path of a folder', path: true, default: '.xcore' },
+  'database.url': { ...plain, env: 'DATABASE_URL', schema: S.database.properties.url, expected: 'a postgres:// or postgresql:// URL', secret: true },
+  'redis.url': { ...plain, env: 'REDIS_URL', schema: S.redis.properties.url, expected: 'a redis:// or rediss:// URL', secret: true },
+  'queue.driver': { ...plain, env: 'XCORE_QUEUE_DRIVER', schema: S.queue.properties.driver, expected: 'pg-boss or bullmq' },
+  'worker.groups': { ...plain, schema: S.worker.properties.groups, expected: 'a mapping {NAME: {plugins: [GLOB, …], concurrency: 1–10000}}', members: ['plugins', 'concurrency'], default: {} },
+  'worker.metrics_port': { ...plain, env: 'XCORE_WORKER_METRICS_PORT', schema: S.worker.properties.metrics_port, expected: 'an integer from 0 to 65535 (0 picks a free port)', fromText: asNumber, default: 9464 },
+  'auth.keys': { ...plain, env: 'XCORE_API_KEYS', schema: S.auth.properties.keys, expected: 'a list of {name, scopes, key}, in the environment name:scope+scope:key,…', fromText: parseApiKeys, secret: true, members: ['name', 'scopes', 'key'], default: [] },
+  'limits.payload_bytes': { ...plain, env: 'XCORE_LIMITS_PAYLOAD_BYTES', schema: S.limits.properties.payload_bytes, expected: 'an integer from 1 to 67108864', fromText: asNumber, default: 262_144 },
+  'retention.days': { ...plain, env: 'XCORE_RETENTION_DAYS', schema: S.retention.properties.days, expected: 'an integer from 1 to 36500', fromText: asNumber, default: 30 },
+  'log.level': { ...plain, env: 'XCORE_LOG_LEVEL', schema: S.log.properties.level, expected: 'one of fatal, error, warn, info, debug, trace, silent', default: 'info' },
+} as const satisfies Record<string, KeyDefinition>
+
+export type ConfigKey = keyof typeof KEYS
+
+export function isConfigKey(name: string): name is ConfigKey {
+  return Object.hasOwn(KEYS, name)
+}
+
+export function definitionOf(key: ConfigKey): KeyDefinition {
+  return KEYS[key]
+}
+
+export const CONFIG_KEYS: readonly ConfigKey[] = Object.keys(KEYS).filter(isConfigKey)
