@@ -1,0 +1,137 @@
+import type { Logger } from 'pino'
+import type { Json, JsonObject } from '../event-log/json.ts'
+
+/** What a free-form `handle` is given: any JSON object. Declared actions get the type of their schema instead. */
+export type Payload = JsonObject
+
+/** The attempt that a handler runs in. */
+export interface JobContext {
+  readonly id: string
+  /** 1 at the first try. */
+  readonly attempt: number
+  readonly maxAttempts: number
+  /** 0–100. */
+  readonly priority: number
+  readonly isReplay: boolean
+  /** The job that this one repeats. */
+  readonly replayOf: string | null
+  readonly idempotencyKey: string | null
+  /** Joins everything that one first request caused. */
+  readonly correlationId: string
+  readonly deadline: Date
+  /** Aborts at the deadline, on cancel and when the process must stop. What the handler returns afterwards is ignored. */
+  readonly signal: AbortSignal
+  /** The plugin's logger with `job`, `attempt` and `correlation_id` on every line. */
+  readonly logger: Logger
+  /** Says how much is done, 0–1. Throws RangeError outside of that. */
+  progress(fraction: number): void
+  /** What `fn(tx)` writes commits with the job's outcome. Comes with the `db` service; until then it throws `service_unknown`. */
+  transaction<T>(fn: (tx: Transaction) => Promise<T>): Promise<T>
+}
+
+export interface Transaction {
+  query(sql: string, params?: readonly unknown[]): Promise<readonly Record<string, unknown>[]>
+}
+
+/** An event as its handlers get it. */
+export interface EventMessage<Data = JsonObject> {
+  readonly id: string
+  readonly name: string
+  readonly data: Data
+  /** CloudEvents `source`; `xcore://plugins/NAME` when a plugin emitted it. */
+  readonly source: string
+  /** ISO 8601, UTC. */
+  readonly time: string
+  readonly correlationId: string
+}
+
+/** Called with the plugin as `this`. Returns and throws as an action's handler does; each delivery is a job with its own retries. */
+// The data is whatever was emitted, so a handler states the type it expects: a method signature lets it.
+export type EventHandler = { call(event: EventMessage<never>, job: JobContext): unknown }['call']
+
+export interface SubscribeOptions {
+  /** 0–100, default 50, higher first. */
+  readonly priority?: number
+  /** Routes deliveries to this handler, also after a restart. Default: made of pattern, handler name and a running number. */
+  readonly id?: string
+}
+
+export interface EventSubscription {
+  readonly id: string
+  readonly pattern: string
+  /** 0–100. */
+  readonly priority: number
+  readonly once: boolean
+  /** Resolves once every process knows it. Subscriptions made in `onLoad` are known when the plugin is ready. */
+  readonly ready: Promise<void>
+  off(): Promise<void>
+}
+
+export interface EmitOptions {
+  readonly delaySeconds?: number
+  /** Emits only if that transaction commits. Comes with the `db` service; until then it throws `service_unknown`. */
+  readonly tx?: Transaction
+}
+
+export interface PluginEvents {
+  /**
+   * Subscribes to events whose name fits a glob: `*` any characters (dots too), `?` one, `[seq]` one of these.
+   * Throws XCoreError `bad_request` for a bad pattern, priority or a taken id.
+   */
+  on(pattern: string, handler: EventHandler, options?: SubscribeOptions): EventSubscription
+  /** The same for the first event that fits. */
+  once(pattern: string, handler: EventHandler, options?: SubscribeOptions): EventSubscription
+  /** Ends one subscription, or all of that pattern (and handler). Resolves once every process knows. */
+  off(subscription: EventSubscription | string, handler?: EventHandler): Promise<void>
+  /** Resolves with the event's id once it and a job for each subscriber are committed. `data`: JSON; undefined is `{}`. */
+  emit(name: string, data?: unknown, options?: EmitOptions): Promise<string>
+}
+
+/** A plugin's own numbers, labelled with its name. Few fixed names, never ids. */
+export interface PluginMetrics {
+  /** Adds to a counter. Default: 1. */
+  increment(name: string, by?: number): void
+  /** Sets a gauge. */
+  set(name: string, value: number): void
+  /** Records a value in a histogram, e.g. seconds. */
+  observe(name: string, value: number): void
+}
+
+export interface PluginContext {
+  readonly name: string
+  readonly version: string
+  /** `env` of the manifest, `${VAR}` replaced. */
+  readonly env: Readonly<Record<string, string>>
+  /** `config` of the manifest. */
+  readonly config: Readonly<Record<string, Json>>
+  /** Inside a job it also carries `job`, `attempt` and `correlation_id`. */
+  readonly logger: Logger
+  readonly events: PluginEvents
+  readonly metrics: PluginMetrics
+  /** Aborts when the plugin is unloaded. */
+  readonly signal: AbortSignal
+}
+
+/** Services by name; a service adds itself here: `declare module '@xcore/sdk' { interface Services { cache: Cache } }`. */
+export interface Services {}
+
+export interface CallOptions {
+  /** Default 30; never past the deadline of the running job. */
+  readonly timeoutSeconds?: number
+}
+
+export interface EnqueueOptions {
+  /** 0–100; default: the manifest's of the plugin that is called. */
+  readonly priority?: number
+  readonly delaySeconds?: number
+  readonly runAt?: Date
+  /** The same key again is answered with the first job. */
+  readonly idempotencyKey?: string
+  /** Enqueues only if that transaction commits. Comes with the `db` service; until then it throws `service_unknown`. */
+  readonly tx?: Transaction
+}
+
+/** What came of a call: the callee's `ok(…)` or `error(…)`. */
+export type CallResult =
+  | ({ readonly status: 'ok' } & JsonObject)
+  | { readonly status: 'error'; readonly msg: string; readonly code: string; readonly status_code?: number; readonly details?: Json }

@@ -1,0 +1,29 @@
+/** What a plugin imports. */
+export { Router } from '@koa/router'
+export { Type } from 'typebox'
+export type { Static, TSchema } from 'typebox'
+export { action } from './action.ts'
+export type { Action, Actions } from './action.ts'
+// One view for the author, whatever `execution_mode` runs it.
+export { TrustedBase, TrustedBase as SandboxedBase } from './base.ts'
+export type {
+  CallOptions,
+  CallResult,
+  EmitOptions,
+  EnqueueOptions,
+  EventHandler,
+  EventMessage,
+  EventSubscription,
+  JobContext,
+  Payload,
+  PluginContext,
+  PluginEvents,
+  PluginMetrics,
+  Services,
+  SubscribeOptions,
+  Transaction,
+} from './context.ts'
+export { Discard, HttpError, RetryLater } from './errors.ts'
+export type { AttemptErrorOptions, HttpErrorOptions } from './errors.ts'
+export { error, ok } from './results.ts'
+export type { ActionResult, ErrorOptions, ErrorResult, OkResult } from './results.ts'
