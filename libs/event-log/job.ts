@@ -49,6 +49,8 @@ export interface JobMeta {
   readonly depth?: number
   /** The plugin that asked for it, when a plugin did. */
   readonly caller?: PluginName
+  /** Somebody waits for the outcome, perhaps in another process: it is announced when settled. */
+  readonly awaited?: true
 }
 
 /** One job as the read model shows it. */

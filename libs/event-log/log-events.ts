@@ -2,7 +2,8 @@ import type { CorrelationId, EventId, JobId, PluginName } from './ids.ts'
 import type { JobError, JobKind, JobMeta } from './job.ts'
 import type { Json, JsonObject } from './json.ts'
 
-/** When and where an attempt ran. Times are ISO 8601 in UTC, by the worker's clock. */
+/** Optional members are left out of the stored row rather than null: the log is most of what a job costs.
+ *  When and where an attempt ran. Times are ISO 8601 in UTC, by the worker's clock. */
 export interface AttemptRun {
   readonly attempt: number
   readonly worker: string
@@ -18,16 +19,16 @@ export interface JobRequested {
   readonly payload: Json
   readonly priority: number
   readonly max_attempts: number
-  /** ISO 8601; null: at once. */
-  readonly run_at: string | null
+  /** ISO 8601; absent: at once. */
+  readonly run_at?: string
   readonly correlation_id: CorrelationId
-  readonly causation_id: string | null
-  readonly replay_of: JobId | null
-  readonly replay_id: string | null
-  readonly idempotency_key: string | null
+  readonly causation_id?: string
+  readonly replay_of?: JobId
+  readonly replay_id?: string
+  readonly idempotency_key?: string
   readonly plugin_version: string
   readonly source: string
-  readonly meta: JobMeta
+  readonly meta?: JobMeta
 }
 export interface JobSucceeded extends AttemptRun {
   readonly type: 'job.succeeded'
@@ -36,8 +37,8 @@ export interface JobSucceeded extends AttemptRun {
 export interface JobAttemptFailed extends AttemptRun {
   readonly type: 'job.attempt_failed'
   readonly error: JobError
-  /** null: it was the last one. */
-  readonly retry_at: string | null
+  /** Absent: it was the last one. */
+  readonly retry_at?: string
 }
 /** The worker that held the job stopped answering. */
 export interface JobAttemptLost {
@@ -63,7 +64,7 @@ export interface JobDead {
 export interface JobCancelled {
   readonly type: 'job.cancelled'
   readonly finished_at: string
-  readonly reason: string | null
+  readonly reason?: string
 }
 export interface EventEmitted {
   readonly type: 'event.emitted'
@@ -71,9 +72,9 @@ export interface EventEmitted {
   readonly source: string
   readonly time: string
   readonly data: Json
-  readonly external_id: string | null
+  readonly external_id?: string
   readonly correlation_id: CorrelationId
-  readonly causation_id: string | null
+  readonly causation_id?: string
   /** How many jobs it became. */
   readonly deliveries: number
 }

@@ -42,8 +42,8 @@ export interface Queue {
   retry(tx: Tx, retries: readonly RetryEntry[]): Promise<void>
   /** Called once after the transaction of `acknowledge` and `retry` has committed. Never throws. */
   settled(claims: readonly Claim[], retries: readonly RetryEntry[]): Promise<void>
-  /** Hands jobs back unrun, due at once (or at `runAt`); they count as never claimed. */
-  release(claims: readonly Claim[], runAt?: Date): Promise<void>
+  /** Hands jobs back, due at `runAt`; they count as never claimed, so no attempt is spent. */
+  release(entries: readonly RetryEntry[]): Promise<void>
   /** Takes jobs off the queue whoever holds them (cancel). */
   remove(tx: Tx, entries: readonly Pick<QueueEntry, 'jobId' | 'plugin'>[]): Promise<void>
 
@@ -68,13 +68,13 @@ export interface QueueEntry {
 export interface Claim {
   readonly jobId: JobId
   readonly plugin: PluginName
-  readonly priority: number
   /** True when an earlier holder stopped answering since the job was last put on the queue. */
   readonly lost: boolean
 }
 
 export interface RetryEntry {
   readonly claim: Claim
+  readonly priority: number
   readonly runAt: Date
 }
 

@@ -1,0 +1,93 @@
+import type { Statement, Tx } from '../postgres/sql.ts'
+import type { JobId, PluginName } from './ids.ts'
+import type { StoredState } from './job.ts'
+import type { JobAttemptFailed, JobAttemptLost, JobCancelled, JobDead, JobFailed, JobSucceeded } from './log-events.ts'
+
+type Data<Event extends { type: string }> = Omit<Event, 'type'>
+
+/** What the end of one attempt writes: one row of the log, or two when the job dies of it. */
+export type OutcomeRow = OutcomeBase &
+  (
+    | { readonly state: 'succeeded'; readonly type: 'job.succeeded'; readonly data: Data<JobSucceeded> }
+    | { readonly state: 'failed'; readonly type: 'job.failed'; readonly data: Data<JobFailed> }
+    | { readonly state: 'retrying'; readonly type: 'job.attempt_failed'; readonly data: Data<JobAttemptFailed> }
+    | { readonly state: 'retrying'; readonly type: 'job.attempt_lost'; readonly data: Data<JobAttemptLost> }
+    | { readonly state: 'dead'; readonly type: 'job.attempt_failed'; readonly data: Data<JobAttemptFailed>; readonly dead: Data<JobDead> }
+    | { readonly state: 'dead'; readonly type: 'job.attempt_lost'; readonly data: Data<JobAttemptLost>; readonly dead: Data<JobDead> }
+  )
+
+interface OutcomeBase {
+  readonly id: JobId
+  readonly plugin: PluginName
+  /** The attempt that ended. Written only if it is the next one and the job is not finished: the fence. */
+  readonly attempt: number
+}
+
+// The update is the fence: only the attempt that follows the recorded ones may write, and only while the job is not finished.
+// The log rows go in for exactly the rows that passed it.
+const RECORD_OUTCOMES: Statement = {
+  name: 'record_outcomes',
+  text: `
+    with input as materialized (
+      select * from json_to_recordset($1::json) as r(id uuid, plugin text, attempt smallint, state text, type text, data jsonb, dead jsonb)
+    ), settled as (
+      update xcore.jobs j set
+        state = i.state,
+        attempt = i.attempt,
+        result = i.data -> 'result',
+        error = i.data -> 'error',
+        error_code = i.data -> 'error' ->> 'code',
+        run_at = coalesce((i.data ->> 'retry_at')::timestamptz, j.run_at),
+        started_at = coalesce((i.data ->> 'started_at')::timestamptz, j.started_at),
+        plugin_version = coalesce(i.data ->> 'plugin_version', j.plugin_version),
+        finished_at = case i.state when 'retrying' then null when 'dead' then (i.dead ->> 'finished_at')::timestamptz
+                      else (i.data ->> 'finished_at')::timestamptz end
+      from input i
+      where j.id = i.id and j.attempt = i.attempt - 1 and j.finished_at is null
+      returning j.id
+    ), logged as (
+      insert into xcore.event_log (stream, type, plugin, data)
+      select i.id, e.type, i.plugin, e.data
+      from input i join settled s on s.id = i.id
+      cross join lateral (select 1 as nth, i.type, i.data union all select 2, 'job.dead', i.dead where i.dead is not null) e
+      order by e.nth
+    )
+    select id::text from settled`,
+}
+
+/** Records the ends of attempts in one round trip. Returns the ids that passed the fence; the others changed nothing. */
+export async function recordOutcomes(tx: Tx, rows: readonly OutcomeRow[]): Promise<Set<string>> {
+  if (rows.length === 0) return new Set()
+  const settled = await tx.query<{ id: string }>(RECORD_OUTCOMES, [JSON.stringify(rows)])
+  return new Set(settled.map((row) => row.id))
+}
+
+export interface CancelRow {
+  readonly id: JobId
+  readonly data: Data<JobCancelled>
+}
+
+const RECORD_CANCELS: Statement = {
+  name: 'record_cancels',
+  text: `
+    with input as materialized (
+      select * from json_to_recordset($1::json) as r(id uuid, data jsonb)
+    ), settled as (
+      update xcore.jobs j set state = 'cancelled', finished_at = (i.data ->> 'finished_at')::timestamptz
+      from input i
+      where j.id = i.id and j.finished_at is null
+      returning j.id, j.plugin
+    ), logged as (
+      insert into xcore.event_log (stream, type, plugin, data)
+      select s.id, 'job.cancelled', s.plugin, i.data from input i join settled s on s.id = i.id
+    )
+    select id::text, plugin from settled`,
+}
+
+/** Cancels what has not finished; returns what it cancelled. A running attempt is fenced off by it. */
+export async function recordCancels(tx: Tx, rows: readonly CancelRow[]): Promise<{ id: JobId; plugin: PluginName }[]> {
+  return rows.length === 0 ? [] : tx.query(RECORD_CANCELS, [JSON.stringify(rows)])
+}
+
+/** The states that `recordOutcomes` may write. */
+export type OutcomeState = Extract<StoredState, OutcomeRow['state']>

@@ -1,0 +1,1 @@
+export type { Claim, Queue, QueueDepth, QueueEntry, QueueFilter, RetryEntry } from './port.ts'

@@ -1,0 +1,74 @@
+import { randomUUID } from 'node:crypto'
+import type { PluginName } from '../../event-log/ids.ts'
+import { pluginName } from '../../event-log/ids.ts'
+import type { Notifications } from '../../postgres/notifications.ts'
+import type { Logger } from '../../telemetry/logger.ts'
+
+/**
+ * Wakes consumers: those of this process at once, those of others by NOTIFY. A notification is sent after the commit and from
+ * another connection; while one travels, the plugins that come up are gathered into the next.
+ */
+export interface Wake {
+  on(plugin: PluginName, listener: () => void): () => void
+  /** The plugins that somebody in this process listens for. */
+  watched(): PluginName[]
+  /** Here and everywhere. */
+  announce(plugins: Iterable<PluginName>): void
+  /** Here only. */
+  local(plugins: Iterable<PluginName>): void
+  stop(): Promise<void>
+}
+
+export function createWake(notifications: Notifications, logger: Logger): Wake {
+  const me = randomUUID()
+  const listeners = new Map<PluginName, Set<() => void>>()
+  const pending = new Set<PluginName>()
+  let sending: Promise<void> | undefined
+
+  const local = (plugins: Iterable<PluginName>) => {
+    for (const plugin of plugins) for (const listener of listeners.get(plugin) ?? []) listener()
+  }
+  const unlisten = notifications.listen('xcore_wake', (payload) => {
+    const [sender, ...plugins] = payload.split(' ')
+    if (sender !== me) local(plugins.map(pluginName))
+  })
+  const unreconnect = notifications.onReconnect(() => local(listeners.keys()))
+
+  async function send(): Promise<void> {
+    while (pending.size > 0) {
+      const batch = [...pending].slice(0, 100)
+      for (const plugin of batch) pending.delete(plugin)
+      try {
+        await notifications.notify('xcore_wake', [me, ...batch].join(' '))
+      } catch (err) {
+        // The poll finds the jobs; nothing is lost, they start later.
+        logger.warn({ err, plugins: batch }, 'workers in other processes could not be woken; they find the jobs by polling')
+      }
+    }
+  }
+
+  return {
+    local,
+    watched: () => [...listeners.keys()],
+    announce(plugins) {
+      const named = [...plugins]
+      local(named)
+      for (const plugin of named) pending.add(plugin)
+      sending ??= send().finally(() => (sending = undefined))
+    },
+    on(plugin, listener) {
+      const set = listeners.get(plugin) ?? new Set()
+      listeners.set(plugin, set.add(listener))
+      return () => {
+        set.delete(listener)
+        if (set.size === 0) listeners.delete(plugin)
+      }
+    },
+    async stop() {
+      unlisten()
+      unreconnect()
+      pending.clear()
+      await sending
+    },
+  }
+}
