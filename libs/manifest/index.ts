@@ -1,0 +1,6 @@
+export { FRAMEWORK_VERSION } from './framework-version.ts'
+export { positionOf, RESOURCE_VERBS } from './manifest.ts'
+export type * from './manifest.ts'
+export { orderPlugins } from './order.ts'
+export type { PluginOrder } from './order.ts'
+export { parseManifest } from './parse.ts'
