@@ -27,12 +27,14 @@ export interface Contender {
   work(place: Place, ran: () => void): Promise<Closable>
   /** How many jobs have no outcome in Postgres yet; asked only once all handlers have run. */
   unrecorded(place: Place, jobs: number): Promise<number>
-  /** One job at a time, sender and worker in one process: resolves when the outcome is known to the sender. */
-  roundTrip?(place: Place): Promise<RoundTrip>
+  readonly roundTrips: readonly RoundTrip[]
 }
 
-export interface RoundTrip extends Closable {
-  once(): Promise<void>
+/** A way to submit one job and learn its outcome. */
+export interface RoundTrip {
+  readonly name: string
+  readonly setup: string
+  open(place: Place): Promise<Closable & { once(): Promise<void> }>
 }
 
 /** A web server that accepts a job a request. */

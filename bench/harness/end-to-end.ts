@@ -4,7 +4,7 @@ import type { Contender, Place } from './contender.ts'
 import { contenders } from './contenders.ts'
 import type { BenchOptions } from './options.ts'
 import { RoleProcess } from './role-process.ts'
-import { inFreshPlace } from './servers.ts'
+import { chosen, freshGround } from './servers.ts'
 import type { Servers } from './servers.ts'
 import { median } from './stats.ts'
 import { table } from './table.ts'
@@ -34,13 +34,12 @@ export interface EndToEndResult {
  * Submits jobs in bulk from one process while another runs them; a run ends when each job's outcome is committed in Postgres.
  * Contenders alternate, so that a noisy minute hits all of them.
  */
-export async function endToEnd(servers: Servers, options: BenchOptions, template?: string): Promise<EndToEndResult[]> {
-  const chosen = contenders.filter(({ name, needsRedis }) => (options.only.length === 0 || options.only.includes(name)) && (!needsRedis || servers.redis))
-  const runs = new Map<Contender, EndToEndRun[]>(chosen.map((contender) => [contender, []]))
+export async function endToEnd(servers: Servers, options: BenchOptions, ground = freshGround(servers)): Promise<EndToEndResult[]> {
+  const runs = new Map<Contender, EndToEndRun[]>(chosen(contenders, servers, options).map((contender) => [contender, []]))
   for (let round = 1; round <= options.rounds; round++) {
-    for (const contender of chosen) {
-      const run = await inFreshPlace(servers, template, (place) => once(contender, place, servers, options))
-      runs.get(contender)?.push(run)
+    for (const [contender, own] of runs) {
+      const run = await ground((place) => once(contender, place, servers, options))
+      own.push(run)
       console.error(`end to end ${round}/${options.rounds} ${contender.name}: ${Math.round(run.jobsPerSecond)} jobs/s`)
     }
   }

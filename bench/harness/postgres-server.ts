@@ -8,8 +8,8 @@ import { freePort } from './free-port.ts'
 
 export interface PostgresServer {
   readonly version: string
-  /** A new database; with `template` a copy of that one (nobody may be connected to it). Resolves to its URL. */
-  create(name: string, template?: string): Promise<string>
+  /** A new, empty database. Resolves to its URL. */
+  create(name: string): Promise<string>
   drop(name: string): Promise<void>
   /** Writes dirty pages out, so that a run does not pay for the one before it. */
   checkpoint(): Promise<void>
@@ -34,8 +34,8 @@ export async function startPostgres(): Promise<PostgresServer> {
   const version = String((await admin.query('show server_version')).rows[0]?.server_version)
   return {
     version,
-    async create(name, template) {
-      await admin.query(template === undefined ? `create database ${name}` : `create database ${name} template ${template} strategy file_copy`)
+    async create(name) {
+      await admin.query(`create database ${name}`)
       return url(name)
     },
     async drop(name) {

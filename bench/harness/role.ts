@@ -33,9 +33,9 @@ const openers: Record<Assignment['role'], () => Promise<Part>> = {
     return { ran: () => ran, close: () => worker.close() }
   },
   async 'round-trip'() {
-    const { roundTrip, name } = contender()
-    if (!roundTrip) throw new Error(`${name} has no round trip`)
-    const trip = await roundTrip(place)
+    const found = contenders.flatMap(({ roundTrips }) => roundTrips).find(({ name }) => name === assignment.contender)
+    if (!found) throw new Error(`no round trip ${assignment.contender}`)
+    const trip = await found.open(place)
     return {
       go: async () => {
         for (let warm = 0; warm < 50; warm++) await trip.once()

@@ -1,4 +1,5 @@
 import type { Place } from './contender.ts'
+import type { BenchOptions } from './options.ts'
 import { startPostgres } from './postgres-server.ts'
 import type { PostgresServer } from './postgres-server.ts'
 import { startRedis } from './redis-server.ts'
@@ -31,12 +32,32 @@ export async function startServers(): Promise<Servers> {
   }
 }
 
+/** Those that `--only` names (all without it) and that this machine has the servers for. */
+export function chosen<T extends { readonly name: string; readonly needsRedis: boolean }>(all: readonly T[], servers: Servers, { only }: BenchOptions): T[] {
+  return all.filter(({ name, needsRedis }) => (only.length === 0 || only.some((prefix) => name.startsWith(prefix))) && (!needsRedis || servers.redis))
+}
+
 let places = 0
 
-/** Runs `use` in a fresh database (or a copy of `template`) and an emptied Redis; both are cleared after it. */
-export async function inFreshPlace<T>(servers: Servers, template: string | undefined, use: (place: Place) => Promise<T>): Promise<T> {
+/** Where the runs of a bench take place. */
+export type Ground = <T>(use: (place: Place) => Promise<T>) => Promise<T>
+
+/** Gives each run a fresh database, dropped after it, and an emptied Redis. */
+export function freshGround(servers: Servers): Ground {
+  return (use) => inFreshPlace(servers, use)
+}
+
+/** Gives each run the same place, as the run before left it. */
+export function sameGround(servers: Servers, place: Place): Ground {
+  return async (use) => {
+    await servers.postgres.checkpoint()
+    return use(place)
+  }
+}
+
+export async function inFreshPlace<T>(servers: Servers, use: (place: Place) => Promise<T>): Promise<T> {
   const database = `bench_${++places}`
-  const place = { databaseUrl: await servers.postgres.create(database, template), redisUrl: servers.redis?.url ?? '' }
+  const place = { databaseUrl: await servers.postgres.create(database), redisUrl: servers.redis?.url ?? '' }
   await emptyRedis(servers.redis)
   await servers.postgres.checkpoint()
   try {

@@ -53,21 +53,27 @@ export const bullmq: Contender = {
 
   unrecorded: (place, jobs) => Outcomes.unrecorded(place.databaseUrl, jobs),
 
-  async roundTrip(place) {
-    const queue = new Queue(QUEUE, { connection: connection(place) })
-    const events = new QueueEvents(QUEUE, { connection: connection(place) })
-    const worker = await bullmq.work(place, () => {})
-    await events.waitUntilReady()
-    return {
-      async once() {
-        const job = await queue.add('noop', smallJob(0), { removeOnComplete: 1000 })
-        await job.waitUntilFinished(events, 10_000)
+  roundTrips: [
+    {
+      name: 'bullmq',
+      setup: 'one process, QueueEvents and waitUntilFinished; outcome INSERTed into Postgres before the ack',
+      async open(place) {
+        const queue = new Queue(QUEUE, { connection: connection(place) })
+        const events = new QueueEvents(QUEUE, { connection: connection(place) })
+        const worker = await bullmq.work(place, () => {})
+        await events.waitUntilReady()
+        return {
+          async once() {
+            const job = await queue.add('noop', smallJob(0), { removeOnComplete: 1000 })
+            await job.waitUntilFinished(events, 10_000)
+          },
+          async close() {
+            await worker.close()
+            await events.close()
+            await queue.close()
+          },
+        }
       },
-      async close() {
-        await worker.close()
-        await events.close()
-        await queue.close()
-      },
-    }
-  },
+    },
+  ],
 }

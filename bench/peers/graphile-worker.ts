@@ -53,6 +53,9 @@ export const graphileWorker: Contender = {
   },
 
   unrecorded: (place, jobs) => Outcomes.unrecorded(place.databaseUrl, jobs),
+
+  // Its senders have no way to learn of an outcome, and its batching trades latency away.
+  roundTrips: [],
 }
 
 function open(place: Place) {

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { count, query } from '../harness/query.ts'
 import { PressureBatch } from '../harness/pressure-batch.ts'
 
 /** For peers whose queue keeps no outcomes: a plain table of them, filled in batches by pressure. */
@@ -29,18 +30,4 @@ export class Outcomes {
   close(): Promise<void> {
     return this.#pool.end()
   }
-}
-
-export async function query(databaseUrl: string, text: string): Promise<pg.QueryResult> {
-  const client = new pg.Client({ connectionString: databaseUrl })
-  await client.connect()
-  try {
-    return await client.query(text)
-  } finally {
-    await client.end()
-  }
-}
-
-export async function count(databaseUrl: string, text: string): Promise<number> {
-  return Number((await query(databaseUrl, text)).rows[0]?.count)
 }

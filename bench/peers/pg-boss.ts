@@ -1,7 +1,8 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { PgBoss } from 'pg-boss'
 import type { Contender, Place } from '../harness/contender.ts'
+import { count } from '../harness/query.ts'
 import { chunks, smallJob } from '../harness/small-jobs.ts'
-import { count } from './outcomes.ts'
 
 const QUEUE = 'bench'
 const BATCH = 500
@@ -44,7 +45,6 @@ export const pgBoss: Contender = {
 
   async work(place, ran) {
     const boss = await open(place, { supervise: true, useListenNotify: true })
-    // perJobResults costs a job less than a thrown-together batch outcome when each job keeps an output of its own.
     await boss.work(QUEUE, { batchSize: BATCH, localConcurrency: LANES, perJobResults: true, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5, notifyPollingIntervalSeconds: 0.5 }, async (jobs) =>
       jobs.map(({ id }) => {
         ran()
@@ -56,17 +56,22 @@ export const pgBoss: Contender = {
 
   unrecorded: (place) => count(place.databaseUrl, `select count(*)::int as count from pgboss.job where state <> 'completed'`),
 
-  async roundTrip(place) {
-    const boss = await open(place, { useListenNotify: true })
-    await boss.work(QUEUE, { batchSize: 1, localConcurrency: 2, pollingIntervalSeconds: 0.5 }, async () => ({ status: 'ok' }))
-    return {
-      // pg-boss tells no sender of an outcome: the sender looks until it is there.
-      async once() {
-        const id = await boss.send(QUEUE, smallJob(0))
-        if (id === null) throw new Error('pg-boss refused a job')
-        while ((await boss.findJobs(QUEUE, { id }))[0]?.state !== 'completed') await new Promise((resolve) => setTimeout(resolve, 1))
+  roundTrips: [
+    {
+      name: 'pg-boss',
+      setup: 'one process, LISTEN/NOTIFY; the sender looks every millisecond until the job is completed (pg-boss tells no sender)',
+      async open(place) {
+        const boss = await open(place, { useListenNotify: true })
+        await boss.work(QUEUE, { batchSize: 1, localConcurrency: 2, pollingIntervalSeconds: 0.5 }, async () => ({ status: 'ok' }))
+        return {
+          async once() {
+            const id = await boss.send(QUEUE, smallJob(0))
+            if (id === null) throw new Error('pg-boss refused a job')
+            while ((await boss.findJobs(QUEUE, { id }))[0]?.state !== 'completed') await pause(1)
+          },
+          close: () => stop(boss),
+        }
       },
-      close: () => stop(boss),
-    }
-  },
+    },
+  ],
 }
