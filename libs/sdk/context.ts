@@ -69,6 +69,8 @@ export interface EventSubscription {
 
 export interface EmitOptions {
   readonly delaySeconds?: number
+  /** The same key again is answered with the first event: nothing is emitted twice. */
+  readonly idempotencyKey?: string
   /** Emits only if that transaction commits. Comes with the `db` service; until then it throws `service_unknown`. */
   readonly tx?: Transaction
 }

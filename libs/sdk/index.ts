@@ -1,4 +1,5 @@
 /** What a plugin imports. */
+import './request-body.ts'
 export { Router } from '@koa/router'
 export { Type } from 'typebox'
 export type { Static, TSchema } from 'typebox'
@@ -27,3 +28,4 @@ export { Discard, HttpError, RetryLater } from './errors.ts'
 export type { AttemptErrorOptions, HttpErrorOptions } from './errors.ts'
 export { error, ok } from './results.ts'
 export type { ActionResult, ErrorOptions, ErrorResult, OkResult } from './results.ts'
+export { validated } from './validated.ts'
