@@ -1,0 +1,48 @@
+import { hash, timingSafeEqual } from 'node:crypto'
+import type { IncomingHttpHeaders } from 'node:http'
+import { XCoreError } from '../../libs/errors/index.ts'
+import type { ApiKey, Scope } from './deps.ts'
+
+/** Checks the key of a request. Throws `unauthorized`, `permission_denied`. Returns the key's name, for logs. */
+export type Authorize = (headers: IncomingHttpHeaders, scope: Scope) => string | undefined
+
+/**
+ * Compares SHA-256 digests in constant time, and always all of them, so that neither the length nor the position of a key shows in the
+ * time it takes. A slow hash would add nothing: keys are random, not chosen by people. With no keys everything is allowed.
+ */
+export function createAuthorize(keys: readonly ApiKey[]): Authorize {
+  if (keys.length === 0) return () => undefined
+  const known = keys.map((key) => ({ name: key.name, scopes: new Set(key.scopes), digest: digestOf(key.key) }))
+  return (headers, scope) => {
+    const sent = sentKey(headers)
+    if (sent === undefined) {
+      throw new XCoreError('unauthorized', 'A key is needed: send `Authorization: Bearer KEY` or `X-Plugin-Key: KEY`.')
+    }
+    const digest = digestOf(sent)
+    let found: (typeof known)[number] | undefined
+    for (const candidate of known) {
+      if (timingSafeEqual(candidate.digest, digest)) found = candidate
+    }
+    if (found === undefined) throw new XCoreError('unauthorized', 'The key is not known.')
+    if (!found.scopes.has(scope)) {
+      throw new XCoreError('permission_denied', `The key "${found.name}" lacks the scope "${scope}".`)
+    }
+    return found.name
+  }
+}
+
+function digestOf(key: string): Buffer {
+  return hash('sha256', key, 'buffer')
+}
+
+function sentKey(headers: IncomingHttpHeaders): string | undefined {
+  const bearer = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1]
+  if (bearer !== undefined) return bearer
+  const own = headers['x-plugin-key']
+  return typeof own === 'string' && own !== '' ? own : undefined
+}
+
+/** Whether only this machine can reach a server bound to `host`. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
+}

@@ -1,0 +1,3 @@
+export { createApi } from './server.ts'
+export { isLoopback } from './auth.ts'
+export type { Api, ApiDeps, ApiKey, ApiMetrics, RateTokens, Readiness, Scope } from './deps.ts'

@@ -1,0 +1,79 @@
+import type { Next } from 'koa'
+import { METHODS } from 'node:http'
+import { XCoreError, messageOf } from '../../libs/errors/index.ts'
+import { randomIds } from '../../libs/event-log/index.ts'
+import type { ApiContext, ApiScope } from './handler.ts'
+import { isStatusError, statusErrorProblem } from './http-error.ts'
+import { problem, problemJson, problemOf, type Problem } from './problem.ts'
+
+const KNOWN_METHODS = new Set(METHODS)
+
+/** The outermost step: answers errors as problems, measures and logs every request. */
+export function observe(api: ApiScope): (ctx: ApiContext, next: Next) => Promise<void> {
+  const { httpRequestSeconds } = api.metrics
+  const debugs = api.logger.isLevelEnabled('debug')
+  return async (ctx, next) => {
+    const started = performance.now()
+    try {
+      await next()
+    } catch (error) {
+      sendProblem(ctx, problemFor(api, ctx, error))
+    }
+    if (api.stopping.aborted && !ctx.res.headersSent) ctx.set('Connection', 'close')
+    const seconds = (performance.now() - started) / 1000
+    const method = KNOWN_METHODS.has(ctx.method) ? ctx.method : '_other'
+    httpRequestSeconds.observe({ method, route: ctx.state.route ?? '_other', status: String(ctx.status) }, seconds)
+    if (debugs) logRequest(api, ctx, seconds)
+  }
+}
+
+export function sendProblem(ctx: ApiContext, answer: Problem): void {
+  if (ctx.res.headersSent) return
+  if (answer.headers !== undefined) ctx.set({ ...answer.headers })
+  if (answer.retryAfterSeconds !== undefined) ctx.set('Retry-After', String(Math.max(1, Math.ceil(answer.retryAfterSeconds))))
+  if (answer.status === 401) ctx.set('WWW-Authenticate', 'Bearer realm="xcore"')
+  ctx.status = answer.status
+  ctx.set('Content-Type', 'application/problem+json')
+  ctx.body = JSON.stringify(problemJson(answer))
+}
+
+function problemFor(api: ApiScope, ctx: ApiContext, error: unknown): Problem {
+  if (error instanceof XCoreError) {
+    const expected = problemOf(error)
+    if (expected !== undefined) {
+      if (expected.status >= 500) api.logger.warn({ err: error, ...requestFields(ctx) }, 'request refused')
+      return expected
+    }
+  } else if (isStatusError(error) && error.status < 500) {
+    return statusErrorProblem(error)
+  }
+  return internalError(api, ctx, error)
+}
+
+/** Says nothing of the cause to the caller, and everything to the log, under the same correlation id. */
+export function internalError(api: ApiScope, ctx: ApiContext, error: unknown, plugin?: string): Problem {
+  const correlationId = ctx.state.madeId ?? randomIds.uuid()
+  api.logger.error(
+    { err: error instanceof Error ? error : new Error(messageOf(error)), correlation_id: correlationId, ...requestFields(ctx), ...(plugin !== undefined && { plugin }) },
+    'request failed',
+  )
+  return problem('internal_error', 'Something went wrong inside; the log holds the cause under this correlation_id.', { correlationId })
+}
+
+function requestFields(ctx: ApiContext): Record<string, string> {
+  return { method: ctx.method, route: ctx.state.route ?? '_other' }
+}
+
+function logRequest(api: ApiScope, ctx: ApiContext, seconds: number): void {
+  const { madeId, caller } = ctx.state
+  api.logger.debug(
+    {
+      ...requestFields(ctx),
+      status: ctx.status,
+      duration_ms: Math.round(seconds * 1_000_000) / 1000,
+      ...(madeId !== undefined && { correlation_id: madeId }),
+      ...(caller !== undefined && { caller }),
+    },
+    'request',
+  )
+}

@@ -1,0 +1,47 @@
+import { Router } from '@koa/router'
+import type { Next } from 'koa'
+import { XCoreError } from '../../libs/errors/index.ts'
+import type { Authorize } from './auth.ts'
+import type { ApiContext, ApiState, Endpoint } from './handler.ts'
+import { problem } from './problem.ts'
+import { sendProblem } from './observe.ts'
+
+/** Puts endpoints on a router; each checks its scope first. */
+export function routerOf(endpoints: readonly Endpoint[], authorize: Authorize): Router<ApiState> {
+  const router = new Router<ApiState>({ sensitive: true })
+  for (const { method, path, scope, handle } of endpoints) {
+    router.register(path, [method], (ctx) => {
+      ctx.state.route = path
+      const caller = scope === null ? undefined : authorize(ctx.req.headers, scope)
+      if (caller !== undefined) ctx.state.caller = caller
+      return handle(ctx, ctx.params)
+    })
+  }
+  return router
+}
+
+/** What no endpoint took: 405 where another method would do (200 with `Allow` for OPTIONS), else 404. */
+export function unmatched(ctx: ApiContext, _next: Next): void {
+  if (answerOtherMethod(ctx)) return
+  throw new XCoreError('not_found', `There is no ${ctx.method} ${ctx.path}; GET /openapi.json lists what there is.`)
+}
+
+/** False when no route of this path was seen by a router. */
+export function answerOtherMethod(ctx: ApiContext): boolean {
+  const allowed = allowedMethods(ctx)
+  if (allowed.length === 0) return false
+  ctx.set('Allow', allowed.join(', '))
+  if (ctx.method === 'OPTIONS') {
+    ctx.status = 204
+  } else {
+    sendProblem(ctx, problem('bad_request', `${ctx.method} is not allowed here: use ${allowed.join(', ')}.`, { status: 405 }))
+  }
+  return true
+}
+
+/** @koa/router leaves the routes of this path in `ctx.matched`, whatever their method. */
+function allowedMethods(ctx: ApiContext): readonly string[] {
+  const matched: unknown = ctx['matched']
+  if (!Array.isArray(matched)) return []
+  return [...new Set(matched.flatMap((layer: { methods: readonly string[] }) => layer.methods))]
+}
