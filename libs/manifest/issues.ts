@@ -3,6 +3,7 @@ import { Type } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { TLocalizedValidationError } from 'typebox/error'
 import { Settings } from 'typebox/system'
+import { Check } from 'typebox/value'
 import type { Issue } from '../errors/index.ts'
 import type { Json } from '../event-log/index.ts'
 import { ENTRY_EXTENSIONS, ManifestSchema, type WrittenManifest } from './schema.ts'
@@ -16,22 +17,25 @@ export type Checked = { readonly ok: true; readonly written: WrittenManifest } |
 /** Holds a manifest against the schema; every problem of the file becomes one issue, in the order of the lines. */
 export function checkManifest(text: ManifestText, file: string): Checked {
   const value: unknown = text.value
-  if (validator.Check(value)) {
-    const conflicts = retryConflicts(value)
-    if (conflicts.length === 0) return { ok: true, written: value }
-    return { ok: false, issues: conflicts.map(({ path, message }) => issueAt(text, file, path, message)) }
-  }
+  if (validator.Check(value)) return { ok: true, written: value }
   const found: { line: number; message: string }[] = []
-  for (const { path, message } of problems(text.value, allErrors(value))) found.push({ line: text.lineOf(path), message })
+  for (const { path, message } of problems(text.value, allErrors(value))) {
+    if (found.length === MAX_ISSUES) break
+    found.push({ line: text.lineOf(path), message })
+  }
   found.sort((a, b) => a.line - b.line)
-  return { ok: false, issues: found.slice(0, MAX_ISSUES).map(({ line, message }) => ({ path: `${file}:${line}`, message })) }
+  return { ok: false, issues: found.map(({ line, message }) => ({ path: `${file}:${line}`, message })) }
 }
 
-/** `; did you mean "x"?` when one of the candidates is near. */
+/** `; did you mean x?` when one of the candidates is near. */
 export function didYouMean(word: string, candidates: readonly string[]): string {
   if (candidates.length === 0) return ''
-  const near = closest(word.toLowerCase(), candidates)
-  return distance(word.toLowerCase(), near) <= Math.max(2, Math.floor(near.length / 3)) ? `; did you mean ${near}?` : ''
+  const plain = word.toLowerCase()
+  const part = plain.length >= 4 ? candidates.find((candidate) => candidate.includes(plain)) : undefined
+  const near = closest(plain, candidates)
+  const allowed = Math.max(1, Math.floor(Math.max(plain.length, near.length) / 3))
+  if (distance(plain, near) <= allowed) return `; did you mean ${near}?`
+  return part === undefined ? '' : `; did you mean ${part}?`
 }
 
 interface Problem {
@@ -39,14 +43,10 @@ interface Problem {
   readonly message: string
 }
 
-function issueAt(text: ManifestText, file: string, path: Path, message: string): Issue {
-  return { path: `${file}:${text.lineOf(path)}`, message }
-}
-
-// TypeBox stops at 8 errors by a process-wide setting. It is raised for this synchronous call only.
+// TypeBox stops at 8 errors by a process-wide setting. It is lifted for this synchronous call only; the file's size bounds them.
 function allErrors(value: unknown): TLocalizedValidationError[] {
   const { maxErrors } = Settings.Get()
-  Settings.Set({ maxErrors: 1000 })
+  Settings.Set({ maxErrors: Number.MAX_SAFE_INTEGER })
   try {
     return validator.Errors(value)
   } finally {
@@ -83,7 +83,8 @@ function unknownKey(path: Path, key: string, schema: Type.TSchema | undefined): 
   const object = objectVariant(schema)
   const at = [...path, key]
   if (Type.IsRecord(object)) {
-    const expected = path[0] === 'actions' ? 'an action name of letters, digits and _ . : - (at most 128)' : 'a variable name of letters, digits and _'
+    const expected =
+      path[0] === 'actions' ? 'an action name of letters, digits and _ . : - (at most 128)' : 'a variable name of letters, digits and _'
     return { path: at, message: `${keyOf(path)}: expected ${expected}, found ${quote(key)}` }
   }
   const known = Type.IsObject(object) ? Object.keys(object.properties) : []
@@ -98,6 +99,8 @@ function missingKey(path: Path, key: string): Problem {
 
 function mismatch(path: Path, schema: Type.TSchema | undefined, found: Json | undefined, error: TLocalizedValidationError): string {
   const key = keyOf(path) || 'the manifest'
+  // A rule over several keys of a mapping says itself what it wants.
+  if (error.keyword === '~refine' && Type.IsObject(schema)) return `${key}: ${error.message}`
   const allowed = error.keyword === 'enum' ? error.params.allowedValues.map(String) : []
   const expected = allowed.length > 0 ? `one of ${allowed.join(', ')}` : expectation(schema)
   const near = allowed.length > 0 && typeof found === 'string' ? didYouMean(found, allowed) : ''
@@ -105,13 +108,17 @@ function mismatch(path: Path, schema: Type.TSchema | undefined, found: Json | un
 }
 
 function remedy(path: Path, schema: Type.TSchema | undefined, found: Json | undefined): string {
+  if (path[0] === 'env' && typeof found === 'string') return ' with a ${ that is no ${NAME} or ${NAME:-default}; for a plain ${ write $${'
   if (path[0] === 'entry_point' && typeof found === 'string') {
     if (found.endsWith('.py')) return '; Python plugins do not run here: port it to TypeScript and name the new file, such as src/main.ts'
     if (!ENTRY_EXTENSIONS.some((extension) => found.endsWith(extension))) return '; name a TypeScript or JavaScript file'
     return '; write it relative to plugin.yaml, with / between its parts'
   }
-  const scalar = typeof found === 'number' || typeof found === 'boolean'
-  if (scalar && (Type.IsString(schema) || Type.IsUnion(schema))) return path[0] === 'env' ? '; put it in quotes' : `; put it in quotes: "${found}"`
+  if (path[0] === 'version' && typeof found === 'number') return '; write all three parts, such as 1.0.0'
+  // Plain YAML 1.0, 5 and true are not texts.
+  if ((typeof found === 'number' || typeof found === 'boolean') && Type.IsString(schema) && Check(schema, String(found))) {
+    return path[0] === 'env' ? '; put it in quotes' : `; put it in quotes: "${found}"`
+  }
   if (Type.IsArray(schema) && typeof found === 'string') return `; write [${quote(found)}]`
   if (found === null) return '; give it a value or remove the key'
   return ''
@@ -174,18 +181,4 @@ function valueAt(root: Json, path: Path): Json | undefined {
 function child(value: Json, part: string | number): Json | undefined {
   if (typeof part === 'number') return Array.isArray(value) ? value[part] : undefined
   return isObject(value) && Object.hasOwn(value, part) ? value[part] : undefined
-}
-
-// The one rule over two keys.
-function retryConflicts(written: WrittenManifest): Problem[] {
-  const places: { path: Path; retry: NonNullable<WrittenManifest['runtime']>['retry'] }[] = [
-    { path: ['runtime', 'retry'], retry: written.runtime?.retry },
-    ...Object.entries(written.actions ?? {}).map(([name, action]) => ({ path: ['actions', name, 'retry'], retry: action.retry })),
-  ]
-  return places.flatMap(({ path, retry }) => {
-    const { backoff_seconds: first, max_backoff_seconds: cap } = retry ?? {}
-    if (first === undefined || cap === undefined || first <= cap) return []
-    const at = [...path, 'max_backoff_seconds']
-    return [{ path: at, message: `${keyOf(at)}: expected at least backoff_seconds (${first}), found ${cap}` }]
-  })
 }

@@ -46,9 +46,13 @@ function unmet(manifest: Manifest, present: ReadonlyMap<string, Manifest>): XCor
     const where = positionOf(manifest, `/requires/${index}`)
     const dependency = present.get(name)
     if (dependency === undefined) {
-      return new XCoreError('dependency_missing', `${where}: plugin ${manifest.name} requires ${name}, which is not here; add it to the plugins folder`, {
-        details: { dependency: name },
-      })
+      return new XCoreError(
+        'dependency_missing',
+        `${where}: plugin ${manifest.name} requires ${name}, which is not here; add it to the plugins folder`,
+        {
+          details: { dependency: name },
+        },
+      )
     }
     if (version !== null && !semver.satisfies(dependency.version, version)) {
       return new XCoreError(
@@ -149,7 +153,7 @@ function circleFrom(start: string, members: ReadonlySet<string>, manifests: Read
 /** Spreads refusals to dependents; each message names the direct cause and the root of it. */
 function refuseDependents(sorted: readonly Manifest[], refused: Map<string, XCoreError>): void {
   const rootOf = new Map([...refused.keys()].map((name) => [name, name]))
-  for (let changed = true; changed; ) {
+  for (let changed = true; changed;) {
     changed = false
     for (const manifest of sorted) {
       if (refused.has(manifest.name)) continue

@@ -65,7 +65,8 @@ function withDefaults(written: WrittenManifest, text: ManifestText, file: string
         : { name: pluginName(entry.name), version: entry.version ?? null },
     ),
     permissions:
-      written.permissions?.map((rule) => ({ resource: rule.resource, actions: rule.actions ?? ['*'], effect: rule.effect ?? 'allow' })) ?? null,
+      written.permissions?.map((rule) => ({ resource: rule.resource, actions: rule.actions ?? ['*'], effect: rule.effect ?? 'allow' })) ??
+      null,
     env: { ...written.env },
     envConfiguration: { inject: written.envconfiguration?.inject ?? false, envFile: written.envconfiguration?.env_file ?? '.env' },
     resources: {

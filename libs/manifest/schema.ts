@@ -41,21 +41,31 @@ const EntryPoint = Type.Refine(
 )
 const InnerFile = Type.Refine(Type.String({ maxLength: 512, description: "a path inside the plugin's folder" }), staysInside)
 
+/** `$${` stands for a plain `${`; `${NAME}` and `${NAME:-default}` for variables. */
+export const ENV_REFERENCE = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}/g
+
+const EnvValue = Type.Refine(Type.String({ description: 'a string' }), (text) => !text.replaceAll(ENV_REFERENCE, '').includes('${'))
+
 const seconds = (max: number) =>
   Type.Number({ exclusiveMinimum: 0, maximum: max, description: `a number of seconds above 0 and at most ${max}` })
-const whole = (min: number, max: number) => Type.Integer({ minimum: min, maximum: max, description: `a whole number from ${min} to ${max}` })
+const whole = (min: number, max: number) =>
+  Type.Integer({ minimum: min, maximum: max, description: `a whole number from ${min} to ${max}` })
 
 const Timeout = seconds(43_200)
 const Priority = whole(0, 100)
-const Retry = Type.Object(
-  {
-    max_attempts: Type.Optional(whole(1, 100)),
-    backoff_seconds: Type.Optional(
-      Type.Number({ minimum: 0, maximum: DAY_SECONDS, description: `a number of seconds from 0 to ${DAY_SECONDS}` }),
-    ),
-    max_backoff_seconds: Type.Optional(seconds(DAY_SECONDS)),
-  },
-  closed,
+const Retry = Type.Refine(
+  Type.Object(
+    {
+      max_attempts: Type.Optional(whole(1, 100)),
+      backoff_seconds: Type.Optional(
+        Type.Number({ minimum: 0, maximum: DAY_SECONDS, description: `a number of seconds from 0 to ${DAY_SECONDS}` }),
+      ),
+      max_backoff_seconds: Type.Optional(seconds(DAY_SECONDS)),
+    },
+    closed,
+  ),
+  ({ backoff_seconds: first = 0, max_backoff_seconds: cap = first }) => !(first > cap),
+  () => 'expected max_backoff_seconds to be at least backoff_seconds, found less; raise it',
 )
 
 const PermissionRule = Type.Object(
@@ -97,8 +107,11 @@ export const ManifestSchema = Type.Object(
     permissions: Type.Optional(Type.Array(PermissionRule)),
     env: Type.Optional(
       Type.Record(
-        Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$', description: 'a variable name of letters, digits and _, not starting with a digit' }),
-        Type.String({ description: 'a string' }),
+        Type.String({
+          pattern: '^[A-Za-z_][A-Za-z0-9_]*$',
+          description: 'a variable name of letters, digits and _, not starting with a digit',
+        }),
+        EnvValue,
         closed,
       ),
     ),
@@ -143,7 +156,11 @@ export const ManifestSchema = Type.Object(
     http: Type.Optional(Type.Object({ auth: Type.Optional(Type.Enum(['required', 'public'])) }, closed)),
     allowed_callers: Type.Optional(
       Type.Array(
-        Type.String({ pattern: '^[a-z0-9_*?\\[\\]-]+$', maxLength: 128, description: "a plugin's name, or a glob of names such as billing_*" }),
+        Type.String({
+          pattern: '^[a-z0-9_*?\\[\\]-]+$',
+          maxLength: 128,
+          description: "a plugin's name, or a glob of names such as billing_*",
+        }),
       ),
     ),
     actions: Type.Optional(

@@ -1,4 +1,4 @@
-import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Document } from 'yaml'
+import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type YAMLError } from 'yaml'
 import type { Issue } from '../errors/index.ts'
 import { messageOf } from '../errors/index.ts'
 import type { Json, JsonObject } from '../event-log/index.ts'
@@ -6,7 +6,9 @@ import type { Json, JsonObject } from '../event-log/index.ts'
 /** Bytes. A hand-written manifest is a hundredth of it. */
 export const MAX_MANIFEST_BYTES = 256 * 1024
 const MAX_ALIASES = 50
+const TOO_MANY_ALIASES = `expected at most ${MAX_ALIASES} aliases, those inside of aliases included, found more`
 const MAX_DEPTH = 64
+const MAX_SYNTAX_ISSUES = 20
 
 export type Path = readonly (string | number)[]
 
@@ -33,25 +35,33 @@ export function readText(text: string, file: string): ReadText {
     return refuse(`expected at most ${MAX_MANIFEST_BYTES} bytes, found ${bytes}; keep data out of the manifest`)
   }
   const lines = new LineCounter()
-  const document = parseDocument(text, { lineCounter: lines, stringKeys: true, resolveKnownTags: false, prettyErrors: false, logLevel: 'error' })
-  const faults = [...document.errors, ...document.warnings].map((fault) => ({
-    path: `${file}:${lines.linePos(fault.pos[0]).line}`,
-    message: fault.message.split('\n')[0] ?? fault.code,
-  }))
-  if (faults.length > 0) return { ok: false, issues: faults.slice(0, 20) }
-  if (file.endsWith('.json')) {
-    try {
-      JSON.parse(text)
-    } catch (thrown) {
-      return refuse(`expected JSON: ${messageOf(thrown)}`)
-    }
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    stringKeys: true,
+    // The library's own check compares each key with each other: seconds for a file of the permitted size.
+    uniqueKeys: false,
+    resolveKnownTags: false,
+    prettyErrors: false,
+    logLevel: 'error',
+  })
+  const faults = new Map<string, Issue>()
+  const fault = (offset: number, message: string): void => {
+    const issue = { path: `${file}:${lines.linePos(offset).line}`, message }
+    faults.set(`${issue.path} ${message}`, issue)
   }
+  if (file.endsWith('.json')) {
+    const error = jsonError(text)
+    if (error !== undefined) fault(error.offset, error.message)
+  }
+  if (faults.size === 0) for (const error of [...document.errors, ...document.warnings]) fault(error.pos[0], syntaxMessage(error))
+  if (faults.size === 0) checkNodes(document, fault)
+  if (faults.size > 0) return { ok: false, issues: [...faults.values()].slice(0, MAX_SYNTAX_ISSUES) }
   const lineOf = (path: Path): number => lineIn(document, lines, path)
   let raw: unknown
   try {
     raw = document.toJS({ maxAliasCount: MAX_ALIASES })
   } catch (thrown) {
-    return refuse(messageOf(thrown).split('\n')[0] ?? 'unreadable')
+    return refuse(thrown instanceof ReferenceError ? TOO_MANY_ALIASES : messageOf(thrown))
   }
   if (raw === null || raw === undefined) return refuse('expected a mapping with at least `name` and `version`, found an empty file', 1)
   const read = toJson(raw, [])
@@ -60,6 +70,51 @@ export function readText(text: string, file: string): ReadText {
     return refuse(`expected a mapping such as \`name: my_plugin\`, found ${Array.isArray(read.json) ? 'a list' : 'a single value'}`, 1)
   }
   return { ok: true, text: { value: read.json, lineOf } }
+}
+
+/** Duplicate keys and bad aliases. */
+function checkNodes(document: Document.Parsed, fault: (offset: number, message: string) => void): void {
+  let aliases = 0
+  visit(document, {
+    Map: (_key, map) => {
+      const seen = new Set<unknown>()
+      for (const { key } of map.items) {
+        if (!isScalar(key)) continue
+        if (seen.has(key.value))
+          fault(key.range?.[0] ?? 0, `${String(key.value)}: expected each key once, found it again; remove one of them`)
+        seen.add(key.value)
+      }
+    },
+    Alias: (_key, alias) => {
+      aliases += 1
+      if (aliases > MAX_ALIASES) {
+        fault(alias.range?.[0] ?? 0, TOO_MANY_ALIASES)
+        return visit.BREAK
+      }
+      if (alias.resolve(document) === undefined) fault(alias.range?.[0] ?? 0, `*${alias.source} has no anchor &${alias.source} before it`)
+      return undefined
+    },
+  })
+}
+
+function syntaxMessage(error: YAMLError): string {
+  if (error.code === 'TAB_AS_INDENT') return 'expected spaces as indentation, found a tab'
+  if (error.code === 'MULTIPLE_DOCS') return 'expected one document, found another one after ---'
+  if (error.code === 'RESOURCE_EXHAUSTION') return `expected at most ${MAX_DEPTH} levels, found far more`
+  return error.message.split('\n')[0] ?? error.code
+}
+
+// YAML takes more than JSON does (comments, trailing commas); a .json file is held to JSON.
+function jsonError(text: string): { offset: number; message: string } | undefined {
+  if (text.trim() === '') return undefined
+  try {
+    JSON.parse(text)
+    return undefined
+  } catch (thrown) {
+    const message = messageOf(thrown)
+    const offset = /at position (\d+)/.exec(message)?.[1]
+    return { offset: offset === undefined ? text.length : Number(offset), message: `expected JSON: ${message.replace(/ \(line.*$/, '')}` }
+  }
 }
 
 /** `resources.rate_limit.calls`, `requires[0].name`. */
@@ -79,7 +134,8 @@ type Converted = { readonly ok: true; readonly json: Json } | { readonly ok: fal
 
 // Stops at the first fault, so that a cycle ends at the depth cap after one descent however wide it is.
 function toJson(value: unknown, path: Path): Converted {
-  if (path.length > MAX_DEPTH) return { ok: false, path: [], problem: `expected at most ${MAX_DEPTH} levels, found more (or an alias inside its own anchor)` }
+  if (path.length > MAX_DEPTH)
+    return { ok: false, path: [], problem: `expected at most ${MAX_DEPTH} levels, found more (or an alias inside its own anchor)` }
   if (value === null || typeof value === 'boolean' || typeof value === 'string') return { ok: true, json: value }
   if (typeof value === 'number') {
     if (Number.isFinite(value)) return { ok: true, json: value }
