@@ -1,0 +1,32 @@
+import { Command } from 'commander'
+import { FRAMEWORK_VERSION } from '../../libs/manifest/index.ts'
+import { callCommand } from './commands/call.ts'
+import { emitCommand } from './commands/emit.ts'
+import { jobsCommand } from './commands/jobs.ts'
+import { pluginCommand } from './commands/plugin.ts'
+import { statusCommand } from './commands/status.ts'
+
+const COMMANDS = [
+  statusCommand,
+  callCommand,
+  emitCommand,
+  pluginCommand,
+  jobsCommand,
+]
+
+/** The whole command line. Errors are thrown, never `process.exit`: CommanderError for usage, else what the command threw. */
+export function createProgram(): Command {
+  const program = new Command('xcore')
+    .description('Runs plugins whose actions and events are durable jobs in Postgres.')
+    .version(FRAMEWORK_VERSION)
+    .option('--json', 'machine-readable output')
+    .option('--config <file>', 'settings (default: xcore.yaml in the working directory, if there is one)')
+    .configureHelp({ showGlobalOptions: true })
+  for (const create of COMMANDS) program.addCommand(create())
+  for (const command of [program, ...descendants(program)]) command.exitOverride().showHelpAfterError('(see --help)')
+  return program
+}
+
+function descendants(command: Command): Command[] {
+  return command.commands.flatMap((child) => [child, ...descendants(child)])
+}
