@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict'
-import { createRequire } from 'node:module'
 import { test } from 'node:test'
 import { sign as officialSign, verify } from '@octokit/webhooks-methods'
-import type { WebhookDefinition } from '@octokit/webhooks-examples'
+import examples from '@octokit/webhooks-examples/api.github.com/index.json' with { type: 'json' }
 import { readDelivery } from './delivery.ts'
 import { isSigned, sign } from './signature.ts'
-
-const examples: readonly WebhookDefinition[] = createRequire(import.meta.url)('@octokit/webhooks-examples')
 
 test("signatures are GitHub's own: its documented example, and its library both ways", async () => {
   const documented = 'sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17'

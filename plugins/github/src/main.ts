@@ -22,7 +22,9 @@ export default class GitHub extends TrustedBase {
     router.post('/webhook', async (ctx) => {
       // Before anything else is looked at: an unsigned body deserves no parsing error either.
       if (!isSigned(this.#secret, ctx.request.rawBody ?? Buffer.alloc(0), ctx.get('X-Hub-Signature-256'))) {
-        throw new HttpError(401, 'expected X-Hub-Signature-256 to be the signature of the body by GITHUB_WEBHOOK_SECRET', { code: 'unauthorized' })
+        throw new HttpError(401, 'expected X-Hub-Signature-256 to be the signature of the body by GITHUB_WEBHOOK_SECRET', {
+          code: 'unauthorized',
+        })
       }
       const reading = readDelivery(ctx.get('X-GitHub-Event'), ctx.get('X-GitHub-Delivery'), ctx.request.body)
       if (!reading.ok) throw new HttpError(400, reading.message, { code: 'bad_request' })

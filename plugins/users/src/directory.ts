@@ -2,7 +2,8 @@ import type { CreateUser, UpdateUser, User } from './user.ts'
 
 export const MAX_USERS = 10_000
 
-export type Refusal = { readonly kind: 'taken'; readonly field: 'username' | 'email' } | { readonly kind: 'missing' } | { readonly kind: 'full' }
+export type Refusal =
+  { readonly kind: 'taken'; readonly field: 'username' | 'email' } | { readonly kind: 'missing' } | { readonly kind: 'full' }
 export type Stored = { readonly kind: 'stored'; readonly user: User } | Refusal
 
 /** The users of this process. Usernames and e-mail addresses are unique, whatever their case. */

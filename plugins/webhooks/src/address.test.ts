@@ -6,8 +6,29 @@ test('only public unicast addresses are public', () => {
   for (const address of ['1.1.1.1', '8.8.8.8', '172.32.0.1', '192.169.0.1', '2606:4700::1111', '::ffff:8.8.8.8']) {
     assert.equal(isPublicAddress(address), true, address)
   }
-  const refused = ['0.0.0.0', '10.1.2.3', '100.64.0.1', '127.0.0.1', '127.255.0.1', '169.254.169.254', '172.16.0.1', '172.31.255.255', '192.168.1.1']
-  refused.push('198.18.0.1', '224.0.0.1', '255.255.255.255', '::', '::1', '::ffff:127.0.0.1', '::ffff:a9fe:a9fe', 'fe80::1', 'fd00::1', 'ff02::1')
+  const refused = [
+    '0.0.0.0',
+    '10.1.2.3',
+    '100.64.0.1',
+    '127.0.0.1',
+    '127.255.0.1',
+    '169.254.169.254',
+    '172.16.0.1',
+    '172.31.255.255',
+    '192.168.1.1',
+  ]
+  refused.push(
+    '198.18.0.1',
+    '224.0.0.1',
+    '255.255.255.255',
+    '::',
+    '::1',
+    '::ffff:127.0.0.1',
+    '::ffff:a9fe:a9fe',
+    'fe80::1',
+    'fd00::1',
+    'ff02::1',
+  )
   refused.push('64:ff9b::7f00:1', '2002:7f00:1::', '2001:db8::1', 'not an address', '')
   for (const address of refused) assert.equal(isPublicAddress(address), false, address)
 })
@@ -16,7 +37,14 @@ test('URLs: http and https without a login, no private address in any spelling',
   for (const url of ['https://example.com/hook', 'http://example.com:8080/x?y=1', 'https://8.8.8.8/', 'https://[2606:4700::1111]/']) {
     assert.equal(checkUrl(url, false).ok, true, url)
   }
-  const spellings = ['http://127.0.0.1/', 'http://127.1/', 'http://2130706433/', 'http://0x7f.1/', 'http://[::1]/', 'http://[::ffff:127.0.0.1]/']
+  const spellings = [
+    'http://127.0.0.1/',
+    'http://127.1/',
+    'http://2130706433/',
+    'http://0x7f.1/',
+    'http://[::1]/',
+    'http://[::ffff:127.0.0.1]/',
+  ]
   for (const url of [...spellings, 'http://localhost:3000/', 'http://a.localhost/', 'http://169.254.169.254/latest/meta-data']) {
     assert.equal(checkUrl(url, false).ok, false, url)
     assert.equal(checkUrl(url, true).ok, true, url)

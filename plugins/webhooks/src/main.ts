@@ -42,7 +42,9 @@ export default class Webhooks extends TrustedBase {
       input: EndpointInput,
       handler: async (request) => {
         const added = await this.#add(request)
-        return added.ok ? ok({ endpoint: withoutSecret(added.endpoint), replaced: added.replaced }) : error(added.message, { code: added.code })
+        return added.ok
+          ? ok({ endpoint: withoutSecret(added.endpoint), replaced: added.replaced })
+          : error(added.message, { code: added.code })
       },
     }),
     remove_endpoint: action({
@@ -63,7 +65,9 @@ export default class Webhooks extends TrustedBase {
       handler: async ({ endpoint_id: endpointId, event }, job) => {
         const endpoint = this.#endpoints.find(endpointId)
         if (endpoint === undefined) {
-          return error(`endpoint ${endpointId} is not known to this process: it was removed, or added before a restart`, { code: 'endpoint_unknown' })
+          return error(`endpoint ${endpointId} is not known to this process: it was removed, or added before a restart`, {
+            code: 'endpoint_unknown',
+          })
         }
         const now = new Date()
         const body = bodyOf(event)
@@ -140,14 +144,16 @@ export default class Webhooks extends TrustedBase {
   async #fanOut(pattern: string, event: EventMessage): Promise<void> {
     const { id, name, source, time, data } = event
     await Promise.all(
-      this.#endpoints.askingFor(pattern).map((endpoint) =>
-        this.enqueue(
-          this.ctx.name,
-          'deliver',
-          { endpoint_id: endpoint.id, event: { id, name, source, time, data } },
-          { idempotencyKey: webhookId(id, endpoint.id) },
+      this.#endpoints
+        .askingFor(pattern)
+        .map((endpoint) =>
+          this.enqueue(
+            this.ctx.name,
+            'deliver',
+            { endpoint_id: endpoint.id, event: { id, name, source, time, data } },
+            { idempotencyKey: webhookId(id, endpoint.id) },
+          ),
         ),
-      ),
     )
   }
 }

@@ -9,7 +9,12 @@ test('what is signed verifies with the public library, what is changed does not'
   const secret = deriveSecret('master', 'ep_1')
   const body = bodyOf(event)
   const headers = signedHeaders(webhookId(event.id, 'ep_1'), body, secret, new Date())
-  assert.deepEqual(new Webhook(secret).verify(body, headers), { type: event.name, timestamp: event.time, source: event.source, data: event.data })
+  assert.deepEqual(new Webhook(secret).verify(body, headers), {
+    type: event.name,
+    timestamp: event.time,
+    source: event.source,
+    data: event.data,
+  })
   assert.throws(() => new Webhook(secret).verify(body.replace('Zoë', 'Zoe'), headers))
   assert.throws(() => new Webhook(deriveSecret('master', 'ep_2')).verify(body, headers))
   assert.throws(() => new Webhook(secret).verify(body, { ...headers, 'webhook-id': 'msg_other' }))

@@ -27,10 +27,17 @@ test('seconds and HTTP dates are read, other text is not', () => {
 
 test('whatever the header, the answer is whole seconds within the bounds or nothing', () => {
   fc.assert(
-    fc.property(fc.oneof(fc.string(), fc.nat().map(String), fc.date({ noInvalidDate: true }).map((date) => date.toUTCString())), (header) => {
-      const seconds = retryAfterSeconds(header, now)
-      if (seconds === undefined) return
-      assert.ok(Number.isInteger(seconds) && seconds >= 0 && seconds <= MAX_RETRY_AFTER_SECONDS)
-    }),
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.nat().map(String),
+        fc.date({ noInvalidDate: true }).map((date) => date.toUTCString()),
+      ),
+      (header) => {
+        const seconds = retryAfterSeconds(header, now)
+        if (seconds === undefined) return
+        assert.ok(Number.isInteger(seconds) && seconds >= 0 && seconds <= MAX_RETRY_AFTER_SECONDS)
+      },
+    ),
   )
 })

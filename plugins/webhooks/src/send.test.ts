@@ -18,7 +18,13 @@ async function serve(listener: RequestListener) {
   }
 }
 
-const request = (url: string, signal = new AbortController().signal) => ({ url, headers: { 'x-test': '1' }, body: '{"ö":1}', allowPrivate: true, signal })
+const request = (url: string, signal = new AbortController().signal) => ({
+  url,
+  headers: { 'x-test': '1' },
+  body: '{"ö":1}',
+  allowPrivate: true,
+  signal,
+})
 
 test('body and headers arrive as given; status, Retry-After and words come back', async () => {
   const seen: string[] = []

@@ -62,6 +62,9 @@ export async function post({ url: text, headers, body, allowPrivate, signal }: P
 
 /** For people: no control characters (Postgres also refuses NUL), one line, cut to the limit. */
 function readable(bytes: Buffer): string {
-  // eslint-disable-next-line no-control-regex
-  return bytes.subarray(0, MAX_ANSWER_BYTES).toString('utf8').replace(/[\u0000-\u001f\u007f]+/g, ' ').trim()
+  return bytes
+    .subarray(0, MAX_ANSWER_BYTES)
+    .toString('utf8')
+    .replace(/[\u0000-\u001f\u007f]+/g, ' ')
+    .trim()
 }

@@ -20,6 +20,9 @@ test('the environment gives secrets and leave for private addresses', () => {
 
 test('a mistake in the config is named', () => {
   assert.throws(() => readSettings({ allow_private: 'yes' }, {}), /config\/allow_private must be boolean/)
-  assert.throws(() => readSettings({ endpoints: [{ url: 'https://example.com/' }] }, {}), /config\/endpoints\/0 must have required properties events/)
+  assert.throws(
+    () => readSettings({ endpoints: [{ url: 'https://example.com/' }] }, {}),
+    /config\/endpoints\/0 must have required properties events/,
+  )
   assert.throws(() => readSettings({ allow_privat: true }, {}), /config/)
 })

@@ -65,5 +65,7 @@ export function readSettings(rawConfig: unknown, env: Readonly<Record<string, st
 function secretFrom(env: Readonly<Record<string, string>>, name: string, url: string): string {
   const secret = env[name]
   if (secret !== undefined && secret !== '') return secret
-  throw new Error(`plugin.yaml: config.endpoints: the endpoint ${url} takes its secret from ${name}, which \`env\` of the manifest does not set`)
+  throw new Error(
+    `plugin.yaml: config.endpoints: the endpoint ${url} takes its secret from ${name}, which \`env\` of the manifest does not set`,
+  )
 }

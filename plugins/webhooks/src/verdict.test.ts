@@ -9,7 +9,8 @@ const answered = (status: number, retryAfter?: string): Answer => ({ kind: 'answ
 test('2xx is delivered; 408, 429, 5xx and silence are tried again; all else is final', () => {
   for (const status of [200, 201, 202, 204, 299]) assert.equal(judge(answered(status), now).kind, 'delivered', String(status))
   for (const status of [408, 429, 500, 502, 503, 504, 599]) assert.equal(judge(answered(status), now).kind, 'retry', String(status))
-  for (const status of [301, 302, 307, 400, 401, 403, 404, 410, 422, 499]) assert.equal(judge(answered(status), now).kind, 'rejected', String(status))
+  for (const status of [301, 302, 307, 400, 401, 403, 404, 410, 422, 499])
+    assert.equal(judge(answered(status), now).kind, 'rejected', String(status))
   assert.equal(judge({ kind: 'unreachable', reason: 'connect ECONNREFUSED' }, now).kind, 'retry')
   assert.equal(judge({ kind: 'forbidden', reason: 'private' }, now).kind, 'rejected')
 })
