@@ -39,7 +39,8 @@ export async function chooseRunAs(clusterDir: string, programs: readonly string[
   }
   const { uid, gid } = user
   const become = ['--reuid', String(uid), '--regid', String(gid), '--clear-groups']
-  const passFolders = reachable ? [] : ['--inh-caps', '+dac_override', '--ambient-caps', '+dac_override']
+  // Without no_setuid_fixup, access(2), which Postgres asks about its own files, would ignore the capability.
+  const passFolders = reachable ? [] : ['--inh-caps', '+dac_override', '--ambient-caps', '+dac_override', '--securebits', '+no_setuid_fixup']
   return {
     user,
     give: (path) => chown(path, uid, gid),
