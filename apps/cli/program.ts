@@ -1,12 +1,16 @@
 import { Command } from 'commander'
 import { FRAMEWORK_VERSION } from '../../libs/manifest/index.ts'
 import { callCommand } from './commands/call.ts'
+import { doctorCommand } from './commands/doctor.ts'
 import { emitCommand } from './commands/emit.ts'
 import { jobsCommand } from './commands/jobs.ts'
+import { migrateCommand } from './commands/migrate.ts'
 import { pluginCommand } from './commands/plugin.ts'
 import { statusCommand } from './commands/status.ts'
 
 const COMMANDS = [
+  migrateCommand,
+  doctorCommand,
   statusCommand,
   callCommand,
   emitCommand,

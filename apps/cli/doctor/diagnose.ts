@@ -1,0 +1,48 @@
+import { stat } from 'node:fs/promises'
+import type { Config } from '../../../libs/config/index.ts'
+import { XCoreError, messageOf } from '../../../libs/errors/index.ts'
+import { pendingMigrations } from '../../../libs/postgres/migrator.ts'
+import { createLogger } from '../../../libs/telemetry/index.ts'
+import { urlOfConfig } from '../server-options.ts'
+import { embeddedFolder, useDatabase } from '../use-database.ts'
+import { checkClock, checkLongTransactions, checkMigrations, checkVersion, finding } from './database-checks.ts'
+import { fail, ok, warn } from './finding.ts'
+import type { Finding } from './finding.ts'
+import { checkDataDir, checkNode, checkPlugins, checkPort } from './host-checks.ts'
+
+/** Looks at everything that XCore needs. Starts the embedded server only when it has been used before and nobody runs it; changes no data. */
+export async function diagnose(config: Config): Promise<readonly Finding[]> {
+  const { host, port } = config.http
+  return [
+    checkNode(process.version),
+    ...(await checkPlugins(config.plugins.dir)),
+    await checkPort(host, port, port === 0 ? undefined : urlOfConfig(config)),
+    ...(await databaseFindings(config)),
+  ]
+}
+
+async function databaseFindings(config: Config): Promise<Finding[]> {
+  if (config.database.url !== null) return askDatabase(config, 'Check DATABASE_URL: host, port, name, user and password, and that the server runs.')
+  const folder = await checkDataDir(config.dataDir)
+  if (folder.status === 'fail') return [folder]
+  const used = await stat(embeddedFolder(config)).catch(() => undefined)
+  if (used === undefined) return [folder, ok('database', 'the embedded server will be set up at the first start')]
+  return [folder, ...(await askDatabase(config, 'Look into the message; `xcore start` uses the same folder.'))]
+}
+
+async function askDatabase(config: Config, remedy: string): Promise<Finding[]> {
+  try {
+    return await useDatabase(config, createLogger({ level: 'silent' }), async (database, url) => [
+      ok('database', config.database.url === null ? 'the embedded server starts and answers' : 'reachable'),
+      await finding('postgres', remedy, () => checkVersion(database)),
+      await finding('migrations', 'Read the message; never edit a landed migration.', async () => checkMigrations(await pendingMigrations(url))),
+      await finding('clock', remedy, () => checkClock(database)),
+      await finding('transactions', remedy, () => checkLongTransactions(database)),
+    ])
+  } catch (error) {
+    const message = messageOf(error)
+    // A running `xcore start` owns its server: its own readiness tells more than we could from outside.
+    if (error instanceof XCoreError && typeof error.details['pid'] === 'number') return [warn('database', message, 'That is fine while it runs: ask it with `xcore status`.')]
+    return [fail('database', message, remedy)]
+  }
+}
