@@ -1,5 +1,4 @@
 import type { Issue } from '../../libs/errors/index.ts'
-import type { Issue } from '../../libs/errors/index.ts'
 import { codeOfStatus, problem, reasonPhrase, type Problem } from './problem.ts'
 
 /** An error with a status chosen by whoever threw it: `ctx.throw(…)` of Koa, `HttpError` of the SDK, errors of @koa/router. */

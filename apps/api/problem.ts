@@ -8,6 +8,8 @@ export interface Problem {
   readonly title: string
   readonly detail: string
   readonly errors?: readonly Issue[]
+  /** What a plugin's HttpError adds; any JSON. */
+  readonly details?: unknown
   readonly retryAfterSeconds?: number
   /** Finds the log line of an internal error. */
   readonly correlationId?: string
@@ -114,6 +116,7 @@ export function problemJson(value: Problem): Record<string, unknown> {
     code: value.code,
     detail: value.detail,
     ...(value.errors !== undefined && { errors: value.errors }),
+    ...(value.details !== undefined && { details: value.details }),
     ...(value.correlationId !== undefined && { correlation_id: value.correlationId }),
   }
 }

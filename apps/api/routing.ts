@@ -26,10 +26,10 @@ export function unmatched(ctx: ApiContext, _next: Next): void {
   throw new XCoreError('not_found', `There is no ${ctx.method} ${ctx.path}; GET /openapi.json lists what there is.`)
 }
 
-/** False when no route of this path was seen by a router. */
+/** False when no router has a route of this path, or has one of this very method. */
 export function answerOtherMethod(ctx: ApiContext): boolean {
   const allowed = allowedMethods(ctx)
-  if (allowed.length === 0) return false
+  if (allowed.length === 0 || allowed.includes(ctx.method)) return false
   ctx.set('Allow', allowed.join(', '))
   if (ctx.method === 'OPTIONS') {
     ctx.status = 204
@@ -43,5 +43,10 @@ export function answerOtherMethod(ctx: ApiContext): boolean {
 function allowedMethods(ctx: ApiContext): readonly string[] {
   const matched: unknown = ctx['matched']
   if (!Array.isArray(matched)) return []
-  return [...new Set(matched.flatMap((layer: { methods: readonly string[] }) => layer.methods))]
+  return [...new Set(matched.flatMap(methodsOf))]
+}
+
+function methodsOf(layer: unknown): readonly string[] {
+  const methods = typeof layer === 'object' && layer !== null && 'methods' in layer ? layer.methods : undefined
+  return Array.isArray(methods) ? methods.filter((method): method is string => typeof method === 'string') : []
 }

@@ -4,9 +4,13 @@ import Koa from 'koa'
 import { XCoreError, messageOf } from '../../libs/errors/index.ts'
 import { createAuthorize, isLoopback } from './auth.ts'
 import type { Api, ApiDeps } from './deps.ts'
-import type { ApiScope, ApiState } from './handler.ts'
+import { sendJson, type ApiScope, type ApiState, type Endpoint } from './handler.ts'
 import { observe } from './observe.ts'
 import { routerOf, unmatched } from './routing.ts'
+import { openApiDocument } from './openapi.ts'
+import { mountPlugins } from './plugin-mount.ts'
+import { adminEndpoints } from './routes/admin.ts'
+import { eventEndpoint } from './routes/events.ts'
 import { ipcEndpoint } from './routes/ipc.ts'
 import { jobEndpoints } from './routes/jobs.ts'
 import { operationEndpoints } from './routes/operations.ts'
@@ -53,11 +57,26 @@ function createApp(api: ApiScope): Koa<ApiState> {
   // What reaches Koa itself are broken connections: nobody is left to be answered.
   app.on('error', (error) => api.logger.debug({ err: error }, 'connection broke'))
   app.use(observe(api))
-  // Apart from the others: the hot path then matches one pattern instead of all.
-  app.use(routerOf([ipcEndpoint(api)], authorize).routes())
-  app.use(routerOf([...jobEndpoints(api), ...operationEndpoints(api)], authorize).routes())
+  const ipc = ipcEndpoint(api)
+  const others = [eventEndpoint(api), ...jobEndpoints(api), ...adminEndpoints(api), ...operationEndpoints(api)]
+  const openApi = openApiEndpoint(api, [ipc, ...others])
+  // Calls apart from the others: the hot path then matches one pattern instead of all.
+  app.use(routerOf([ipc], authorize).routes())
+  app.use(mountPlugins(api, authorize))
+  app.use(routerOf([...others, openApi], authorize).routes())
   app.use(unmatched)
   return app
+}
+
+function openApiEndpoint(api: ApiScope, others: readonly Endpoint[]): Endpoint {
+  const endpoint: Endpoint = {
+    method: 'GET',
+    path: '/openapi.json',
+    summary: 'This description',
+    scope: 'read',
+    handle: (ctx) => sendJson(ctx, 200, openApiDocument([...others, endpoint], api.host.statuses(), api.version, api.auth.keys.length > 0)),
+  }
+  return endpoint
 }
 
 function bind(server: Server, host: string, port: number): Promise<number> {
