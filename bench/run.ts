@@ -37,7 +37,11 @@ try {
   const verdicts = judge(results)
   if (options.json) console.log(JSON.stringify({ machine, options, results, verdicts }, null, 2))
   else {
-    console.log(Object.entries(machine).map(([name, value]) => `${name} ${value}`).join(' · '))
+    console.log(
+      Object.entries(machine)
+        .map(([name, value]) => `${name} ${value}`)
+        .join(' · '),
+    )
     for (const { name, setup } of contenders) console.log(`  ${name}: ${setup}`)
     if (results.endToEnd) printEndToEnd(results.endToEnd, options)
     if (results.http) printHttp(results.http, options)

@@ -53,7 +53,12 @@ async function once(contender: Contender, place: Place, servers: Servers, { jobs
   try {
     const { process: producer } = await RoleProcess.start({ role: 'producer', ...assignment }, profile)
     try {
-      const cpu = () => ({ producer: producer.cpuSeconds, worker: worker.cpuSeconds, postgres: servers.postgres.cpuSeconds(), redis: servers.redis?.cpuSeconds() ?? 0 })
+      const cpu = () => ({
+        producer: producer.cpuSeconds,
+        worker: worker.cpuSeconds,
+        postgres: servers.postgres.cpuSeconds(),
+        redis: servers.redis?.cpuSeconds() ?? 0,
+      })
       const before = cpu()
       const start = performance.now()
       producer.send({ kind: 'go' })
@@ -66,7 +71,12 @@ async function once(contender: Contender, place: Place, servers: Servers, { jobs
       return {
         submittedPerSecond: (jobs * 1000) / (await submitted),
         jobsPerSecond: (jobs * 1000) / total,
-        cpu: { producer: per1000('producer'), worker: per1000('worker'), postgres: per1000('postgres'), redis: contender.needsRedis ? per1000('redis') : 0 },
+        cpu: {
+          producer: per1000('producer'),
+          worker: per1000('worker'),
+          postgres: per1000('postgres'),
+          redis: contender.needsRedis ? per1000('redis') : 0,
+        },
       }
     } finally {
       await producer.close()
@@ -81,7 +91,12 @@ function medianRun(runs: readonly EndToEndRun[]): EndToEndRun {
   return {
     submittedPerSecond: middle((run) => run.submittedPerSecond),
     jobsPerSecond: middle((run) => run.jobsPerSecond),
-    cpu: { producer: middle((run) => run.cpu.producer), worker: middle((run) => run.cpu.worker), postgres: middle((run) => run.cpu.postgres), redis: middle((run) => run.cpu.redis) },
+    cpu: {
+      producer: middle((run) => run.cpu.producer),
+      worker: middle((run) => run.cpu.worker),
+      postgres: middle((run) => run.cpu.postgres),
+      redis: middle((run) => run.cpu.redis),
+    },
   }
 }
 

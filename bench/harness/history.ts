@@ -45,7 +45,12 @@ export function printHistory({ history, endToEnd, roundTrips }: HistoryResult): 
     table(
       ['', 'empty', 'full', 'ratio'],
       [
-        ['end to end, jobs/s', empty.median.jobsPerSecond.toFixed(0), full.median.jobsPerSecond.toFixed(0), ratio(full.median.jobsPerSecond, empty.median.jobsPerSecond)],
+        [
+          'end to end, jobs/s',
+          empty.median.jobsPerSecond.toFixed(0),
+          full.median.jobsPerSecond.toFixed(0),
+          ratio(full.median.jobsPerSecond, empty.median.jobsPerSecond),
+        ],
         ...roundTrips.flatMap((trip) => [
           [`${trip.empty.contender}, p50 ms`, trip.empty.p50.toFixed(1), trip.full.p50.toFixed(1), ratio(trip.full.p50, trip.empty.p50)],
           [`${trip.empty.contender}, p99 ms`, trip.empty.p99.toFixed(1), trip.full.p99.toFixed(1), ratio(trip.full.p99, trip.empty.p99)],

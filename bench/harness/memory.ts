@@ -40,7 +40,12 @@ async function watch(contender: Contender, place: Place, { memoryJobs: jobs }: B
       const samples = await sample(worker, jobs)
       const settled = samples.filter((one) => one.jobs >= jobs * WARM_UP)
       const growth = (pick: (one: MemorySample) => number) => slope(settled.map((one) => ({ x: one.jobs / 1000, y: pick(one) })))
-      return { jobs, samples, heapBytesPer1000Jobs: growth((one) => one.heapBytes), residentBytesPer1000Jobs: growth((one) => one.residentBytes) }
+      return {
+        jobs,
+        samples,
+        heapBytesPer1000Jobs: growth((one) => one.heapBytes),
+        residentBytesPer1000Jobs: growth((one) => one.residentBytes),
+      }
     } finally {
       await producer.close()
     }
@@ -65,5 +70,7 @@ export function printMemory({ jobs, samples, heapBytesPer1000Jobs, residentBytes
   const megabytes = (bytes: number) => (bytes / 2 ** 20).toFixed(1)
   console.log(`\nMemory of the worker over ${jobs} jobs (heap after a collection / resident, MiB):`)
   console.log(samples.map((one) => `  ${one.jobs}: ${megabytes(one.heapBytes)} / ${megabytes(one.residentBytes)}`).join('\n'))
-  console.log(`Slope after the first fifth: heap ${(heapBytesPer1000Jobs / 1024).toFixed(1)} KiB, resident ${(residentBytesPer1000Jobs / 1024).toFixed(1)} KiB per 1,000 jobs`)
+  console.log(
+    `Slope after the first fifth: heap ${(heapBytesPer1000Jobs / 1024).toFixed(1)} KiB, resident ${(residentBytesPer1000Jobs / 1024).toFixed(1)} KiB per 1,000 jobs`,
+  )
 }

@@ -61,7 +61,8 @@ export function readOptions(args: readonly string[] = process.argv.slice(2)): Be
 function count(flag: string, text: string | undefined, fallback: number): number {
   if (text === undefined) return fallback
   const value = Number(text.replaceAll('_', ''))
-  if (!Number.isInteger(value) || value < 1) throw new Error(`--${flag}: expected a whole number of at least 1, found ${JSON.stringify(text)}`)
+  if (!Number.isInteger(value) || value < 1)
+    throw new Error(`--${flag}: expected a whole number of at least 1, found ${JSON.stringify(text)}`)
   return value
 }
 

@@ -30,7 +30,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   const admin = new pg.Client({ connectionString: server.url })
   try {
     await admin.connect()
-    const version = String((await admin.query('show server_version')).rows[0]?.server_version)
+    const version = (await admin.query<{ server_version: string }>('show server_version')).rows[0]?.server_version ?? '?'
     return {
       version,
       async create(name) {

@@ -1,11 +1,11 @@
 import pg from 'pg'
 
 /** Runs one statement over a connection of its own. */
-export async function query(databaseUrl: string, text: string): Promise<pg.QueryResult> {
+export async function query(databaseUrl: string, text: string): Promise<pg.QueryResult<Record<string, unknown>>> {
   const client = new pg.Client({ connectionString: databaseUrl })
   await client.connect()
   try {
-    return await client.query(text)
+    return await client.query<Record<string, unknown>>(text)
   } finally {
     await client.end()
   }

@@ -24,7 +24,9 @@ export async function startRedis(): Promise<RedisServer | undefined> {
   const folder = await mkdtemp(join(tmpdir(), 'xcore-bench-redis-'))
   const port = await freePort()
   const settings = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--appendonly', 'yes', '--appendfsync', 'everysec']
-  const server = spawn('redis-server', [...settings, '--save', '', '--maxmemory-policy', 'noeviction'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const server = spawn('redis-server', [...settings, '--save', '', '--maxmemory-policy', 'noeviction'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
   const { pid } = server
   if (pid === undefined) throw new Error('redis-server did not start')
   const stop = async () => {
@@ -42,5 +44,10 @@ export async function startRedis(): Promise<RedisServer | undefined> {
     throw cause
   }
   server.stdout.resume()
-  return { url: `redis://127.0.0.1:${port}`, version: /v=(\S+)/.exec(probe.stdout)?.[1] ?? '?', cpuSeconds: () => processCpuSeconds(pid), stop }
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    version: /v=(\S+)/.exec(probe.stdout)?.[1] ?? '?',
+    cpuSeconds: () => processCpuSeconds(pid),
+    stop,
+  }
 }

@@ -26,8 +26,14 @@ export class RoleProcess {
 
   /** Starts it and waits until it is ready. `profile`: folder for a V8 CPU profile. */
   static async start(assignment: Assignment, profile: string | null = null): Promise<{ process: RoleProcess; url: string }> {
-    const profiling = profile === null ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`, `--cpu-prof-name=${assignment.role}-${assignment.contender}-${Date.now()}.cpuprofile`]
-    const child = fork(ENTRY, [JSON.stringify(assignment)], { execArgv: ['--expose-gc', ...profiling], env: { ...process.env, NODE_ENV: 'production' } })
+    const profiling =
+      profile === null
+        ? []
+        : ['--cpu-prof', `--cpu-prof-dir=${profile}`, `--cpu-prof-name=${assignment.role}-${assignment.contender}-${Date.now()}.cpuprofile`]
+    const child = fork(ENTRY, [JSON.stringify(assignment)], {
+      execArgv: ['--expose-gc', ...profiling],
+      env: { ...process.env, NODE_ENV: 'production' },
+    })
     const started = new RoleProcess(`${assignment.contender} ${assignment.role}`, child)
     try {
       const ready = await started.expect('ready')

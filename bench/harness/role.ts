@@ -3,8 +3,9 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { contenders, httpContenders } from './contenders.ts'
 import type { Closable } from './contender.ts'
 import type { Assignment, ChildMessage, ParentMessage } from './messages.ts'
+import { parseOwnJson } from './own-json.ts'
 
-const assignment: Assignment = JSON.parse(process.argv[2] ?? '{}')
+const assignment = parseOwnJson<Assignment>(process.argv[2] ?? '{}')
 const { place, count } = assignment
 
 interface Part extends Closable {

@@ -18,7 +18,9 @@ export interface RoundTripResult {
 
 /** One job at a time from "submit" to "the sender knows the outcome", everything else idle. */
 export async function roundTrip(servers: Servers, options: BenchOptions, ground = freshGround(servers)): Promise<RoundTripResult[]> {
-  const able = contenders.flatMap((contender) => contender.roundTrips.map(({ name, setup }) => ({ name, setup, contender, needsRedis: contender.needsRedis })))
+  const able = contenders.flatMap((contender) =>
+    contender.roundTrips.map(({ name, setup }) => ({ name, setup, contender, needsRedis: contender.needsRedis })),
+  )
   const rounds = new Map(chosen(able, servers, options).map((one) => [one, [] as { p50: number; p99: number }[]]))
   for (let round = 1; round <= options.rounds; round++) {
     for (const [one, own] of rounds) {
@@ -28,7 +30,13 @@ export async function roundTrip(servers: Servers, options: BenchOptions, ground 
       console.error(`round trip ${round}/${options.rounds} ${one.name}: p50 ${result.p50.toFixed(1)} ms, p99 ${result.p99.toFixed(1)} ms`)
     }
   }
-  return [...rounds].map(([{ name, setup }, own]) => ({ contender: name, setup, p50: median(own.map(({ p50 }) => p50)), p99: median(own.map(({ p99 }) => p99)), rounds: own }))
+  return [...rounds].map(([{ name, setup }, own]) => ({
+    contender: name,
+    setup,
+    p50: median(own.map(({ p50 }) => p50)),
+    p99: median(own.map(({ p99 }) => p99)),
+    rounds: own,
+  }))
 }
 
 async function once(contender: Contender, name: string, place: Place, { trips, profile }: BenchOptions): Promise<readonly number[]> {

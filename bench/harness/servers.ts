@@ -33,8 +33,14 @@ export async function startServers(): Promise<Servers> {
 }
 
 /** Those that `--only` names (all without it) and that this machine has the servers for. */
-export function chosen<T extends { readonly name: string; readonly needsRedis: boolean }>(all: readonly T[], servers: Servers, { only }: BenchOptions): T[] {
-  return all.filter(({ name, needsRedis }) => (only.length === 0 || only.some((prefix) => name.startsWith(prefix))) && (!needsRedis || servers.redis))
+export function chosen<T extends { readonly name: string; readonly needsRedis: boolean }>(
+  all: readonly T[],
+  servers: Servers,
+  { only }: BenchOptions,
+): T[] {
+  return all.filter(
+    ({ name, needsRedis }) => (only.length === 0 || only.some((prefix) => name.startsWith(prefix))) && (!needsRedis || servers.redis),
+  )
 }
 
 let places = 0

@@ -5,5 +5,6 @@ export function smallJob(index: number): { index: number; name: string } {
 
 /** The numbers below `total`, in runs of at most `size`. */
 export function* chunks(total: number, size: number): Generator<number[]> {
-  for (let start = 0; start < total; start += size) yield Array.from({ length: Math.min(size, total - start) }, (_, offset) => start + offset)
+  for (let start = 0; start < total; start += size)
+    yield Array.from({ length: Math.min(size, total - start) }, (_, offset) => start + offset)
 }

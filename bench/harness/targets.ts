@@ -31,19 +31,34 @@ export function judge({ endToEnd, http, roundTrip, history, memory }: Results): 
     ...atMost('round trip over HTTP, p50', 8, ' ms', roundTrip?.find(({ contender }) => contender === 'xcore-http')?.p50),
     ...atMost('round trip over HTTP, p99', 25, ' ms', roundTrip?.find(({ contender }) => contender === 'xcore-http')?.p99),
     ...(history ? historyVerdicts(history) : []),
-    ...atMost('worker heap growth per 1,000 jobs', FLAT_HEAP_BYTES_PER_1000_JOBS / 1024, ' KiB', memory && memory.heapBytesPer1000Jobs / 1024),
+    ...atMost(
+      'worker heap growth per 1,000 jobs',
+      FLAT_HEAP_BYTES_PER_1000_JOBS / 1024,
+      ' KiB',
+      memory && memory.heapBytesPer1000Jobs / 1024,
+    ),
   ]
 }
 
 function historyVerdicts({ history, endToEnd, roundTrips }: HistoryResult): Verdict[] {
   const rows = history.toLocaleString('en')
   return [
-    ...atLeast(`end to end at ${rows} jobs of history / empty`, 0.85, endToEnd.full.median.jobsPerSecond / endToEnd.empty.median.jobsPerSecond),
-    ...roundTrips.flatMap(({ empty, full }) => atMost(`${empty.contender} round trip p50 at ${rows} / empty`, 1.15, '×', full.p50 / empty.p50)),
+    ...atLeast(
+      `end to end at ${rows} jobs of history / empty`,
+      0.85,
+      endToEnd.full.median.jobsPerSecond / endToEnd.empty.median.jobsPerSecond,
+    ),
+    ...roundTrips.flatMap(({ empty, full }) =>
+      atMost(`${empty.contender} round trip p50 at ${rows} / empty`, 1.15, '×', full.p50 / empty.p50),
+    ),
   ]
 }
 
-function ratio<T extends { readonly contender: string }>(results: readonly T[], peer: string, value: (one: T) => number): number | undefined {
+function ratio<T extends { readonly contender: string }>(
+  results: readonly T[],
+  peer: string,
+  value: (one: T) => number,
+): number | undefined {
   const ours = results.find(({ contender }) => contender === 'xcore')
   const theirs = results.find(({ contender }) => contender === peer)
   return ours && theirs && value(ours) / value(theirs)
@@ -54,5 +69,7 @@ function atLeast(what: string, target: number, reached: number | undefined): Ver
 }
 
 function atMost(what: string, target: number, unit: string, reached: number | undefined): Verdict[] {
-  return reached === undefined ? [] : [{ what, target: `≤ ${target}${unit}`, reached: `${reached.toFixed(2)}${unit}`, met: reached <= target }]
+  return reached === undefined
+    ? []
+    : [{ what, target: `≤ ${target}${unit}`, reached: `${reached.toFixed(2)}${unit}`, met: reached <= target }]
 }

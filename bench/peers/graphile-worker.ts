@@ -25,7 +25,8 @@ export const graphileWorker: Contender = {
     const utils = await open(place)
     return {
       async submit(jobs) {
-        for (const indexes of chunks(jobs, BATCH)) await utils.addJobs(indexes.map((index) => ({ identifier: TASK, payload: smallJob(index) })))
+        for (const indexes of chunks(jobs, BATCH))
+          await utils.addJobs(indexes.map((index) => ({ identifier: TASK, payload: smallJob(index) })))
       },
       close: async () => utils.release(),
     }
@@ -34,7 +35,18 @@ export const graphileWorker: Contender = {
   async work(place, ran) {
     const outcomes = new Outcomes(place.databaseUrl)
     const runner = await run({
-      preset: { worker: { connectionString: place.databaseUrl, logger: quiet, concurrentJobs: CONCURRENCY, maxPoolSize: 10, pollInterval: 100, localQueue: { size: BATCH }, completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
+      preset: {
+        worker: {
+          connectionString: place.databaseUrl,
+          logger: quiet,
+          concurrentJobs: CONCURRENCY,
+          maxPoolSize: 10,
+          pollInterval: 100,
+          localQueue: { size: BATCH },
+          completeJobBatchDelay: 0,
+          failJobBatchDelay: 0,
+        },
+      },
       noHandleSignals: true,
       crontab: '',
       taskList: {

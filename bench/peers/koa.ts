@@ -4,6 +4,7 @@ import Router from '@koa/router'
 import { Queue } from 'bullmq'
 import Koa from 'koa'
 import getRawBody from 'raw-body'
+import { parseOwnJson } from '../harness/own-json.ts'
 import type { HttpContender } from '../harness/contender.ts'
 
 const PATH = '/ipc/noop/noop'
@@ -14,7 +15,7 @@ type Accept = (plugin: string, action: string, payload: unknown) => Promise<stri
 async function serve(accept: Accept, release: () => Promise<void>) {
   const router = new Router()
   router.post('/ipc/:plugin/:action', async (ctx) => {
-    const body: { payload?: unknown } = JSON.parse(await getRawBody(ctx.req, { limit: LIMIT, encoding: 'utf8' }))
+    const body = parseOwnJson<{ payload?: unknown }>(await getRawBody(ctx.req, { limit: LIMIT, encoding: 'utf8' }))
     const { plugin = '', action = '' } = ctx.params
     const jobId = await accept(plugin, action, body.payload)
     ctx.status = 202
@@ -40,7 +41,11 @@ export const koaNoop: HttpContender = {
   setup: 'Koa, @koa/router, body parsed, nothing stored',
   needsRedis: false,
   prepare: async () => {},
-  serve: () => serve(() => crypto.randomUUID(), async () => {}),
+  serve: () =>
+    serve(
+      () => crypto.randomUUID(),
+      async () => {},
+    ),
 }
 
 export const koaBullmq: HttpContender = {

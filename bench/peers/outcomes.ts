@@ -11,12 +11,19 @@ export class Outcomes {
     this.#pool = new pg.Pool({ connectionString: databaseUrl, max: 2 })
     this.#batch = new PressureBatch(500, async (ids) => {
       const outcomes = ids.map(() => '{"status":"ok"}')
-      await this.#pool.query({ name: 'record', text: 'insert into outcomes (job_id, outcome) select * from unnest($1::text[], $2::jsonb[])', values: [ids, outcomes] })
+      await this.#pool.query({
+        name: 'record',
+        text: 'insert into outcomes (job_id, outcome) select * from unnest($1::text[], $2::jsonb[])',
+        values: [ids, outcomes],
+      })
     })
   }
 
   static async prepare(databaseUrl: string): Promise<void> {
-    await query(databaseUrl, 'create table outcomes (job_id text primary key, outcome jsonb not null, recorded_at timestamptz not null default now())')
+    await query(
+      databaseUrl,
+      'create table outcomes (job_id text primary key, outcome jsonb not null, recorded_at timestamptz not null default now())',
+    )
   }
 
   static async unrecorded(databaseUrl: string, jobs: number): Promise<number> {

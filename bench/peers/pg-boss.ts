@@ -45,11 +45,21 @@ export const pgBoss: Contender = {
 
   async work(place, ran) {
     const boss = await open(place, { supervise: true, useListenNotify: true })
-    await boss.work(QUEUE, { batchSize: BATCH, localConcurrency: LANES, perJobResults: true, burstWhenBatchFull: true, pollingIntervalSeconds: 0.5, notifyPollingIntervalSeconds: 0.5 }, async (jobs) =>
-      jobs.map(({ id }) => {
-        ran()
-        return { id, status: 'completed', output: { status: 'ok' } }
-      }),
+    await boss.work(
+      QUEUE,
+      {
+        batchSize: BATCH,
+        localConcurrency: LANES,
+        perJobResults: true,
+        burstWhenBatchFull: true,
+        pollingIntervalSeconds: 0.5,
+        notifyPollingIntervalSeconds: 0.5,
+      },
+      async (jobs) =>
+        jobs.map(({ id }) => {
+          ran()
+          return { id, status: 'completed', output: { status: 'ok' } }
+        }),
     )
     return { close: () => stop(boss) }
   },
