@@ -49,6 +49,12 @@ async function tryLink(draft: string, file: string): Promise<boolean> {
   }
 }
 
+/** Whether the folder was claimed by a process that is gone. */
+export async function isAbandoned(file: string): Promise<boolean> {
+  const found = await readFile(file, 'utf8').catch(() => undefined)
+  return found !== undefined && (await livingOwner(found)) === undefined
+}
+
 async function livingOwner(claim: string): Promise<number | undefined> {
   let owner: { pid: unknown; start: unknown }
   try {
