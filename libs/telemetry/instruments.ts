@@ -6,7 +6,7 @@ import type { MetricDefinition } from './metric-catalogue.ts'
 type Labels<Definition extends MetricDefinition> = Readonly<Record<Definition['labels'][number], string>>
 
 export interface Counter<Definition extends MetricDefinition> {
-  /** `by`: 0 or more, default 1. */
+  /** `by`: 0 or more, default 1. Anything else is ignored: to count must never break the work that is counted. */
   inc(labels: Labels<Definition>, by?: number): void
 }
 
@@ -18,13 +18,18 @@ export interface Gauge<Definition extends MetricDefinition> {
 }
 
 export interface Histogram<Definition extends MetricDefinition> {
+  /** Less than 0 (clocks of two machines) counts as 0; what is no number is ignored. */
   observe(labels: Labels<Definition>, seconds: number): void
 }
 
 export function counter<const Definition extends MetricDefinition>(registry: Registry, cap: LabelCap, definition: Definition): Counter<Definition> {
   const metric = new PromCounter({ ...identity(definition), registers: [registry] })
   const capped = cap.forMetric(definition.labels)
-  return { inc: (labels, by = 1) => metric.inc(capped(labels), by) }
+  return {
+    inc: (labels, by = 1) => {
+      if (by >= 0 && Number.isFinite(by)) metric.inc(capped(labels), by)
+    },
+  }
 }
 
 /** Not capped: the values of a gauge can't be added up under `_other`, and its labels come from the plugins on disk. */
@@ -40,7 +45,11 @@ export function gauge<const Definition extends MetricDefinition>(registry: Regis
 export function histogram<const Definition extends MetricDefinition>(registry: Registry, cap: LabelCap, definition: Definition): Histogram<Definition> {
   const metric = new PromHistogram({ ...identity(definition), buckets: [...(definition.buckets ?? [])], registers: [registry] })
   const capped = cap.forMetric(definition.labels)
-  return { observe: (labels, seconds) => metric.observe(capped(labels), seconds) }
+  return {
+    observe: (labels, seconds) => {
+      if (Number.isFinite(seconds)) metric.observe(capped(labels), Math.max(0, seconds))
+    },
+  }
 }
 
 function identity(definition: MetricDefinition) {
