@@ -102,3 +102,11 @@ export function positionOf(manifest: Manifest, pointer: string): string {
   const line = manifest.source.lines[pointer]
   return line === undefined ? manifest.source.file : `${manifest.source.file}:${line}`
 }
+
+/** The settings of one action: its own, or the plugin's when the manifest does not mention it. */
+export function actionSettings(manifest: Manifest, action: string): ActionSettings {
+  const own = Object.hasOwn(manifest.actions, action) ? manifest.actions[action] : undefined
+  return (
+    own ?? { timeoutSeconds: manifest.resources.timeoutSeconds, priority: manifest.priority, retry: manifest.runtime.retry, replay: 'safe' }
+  )
+}

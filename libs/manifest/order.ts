@@ -1,6 +1,7 @@
 import semver from 'semver'
 import { XCoreError } from '../errors/index.ts'
-import { positionOf, type Manifest, type Requirement } from './manifest.ts'
+import { circles } from './circles.ts'
+import { positionOf, type Manifest } from './manifest.ts'
 
 export interface PluginOrder {
   /** What may load, each after everything it requires. The same for the same set, whatever the order it came in. */
@@ -21,8 +22,8 @@ export function orderPlugins(manifests: readonly Manifest[], frameworkVersion: s
     const error = incompatible(manifest, frameworkVersion) ?? unmet(manifest, present)
     if (error !== undefined) refused.set(manifest.name, error)
   }
-  for (const circle of circles(sorted.filter((manifest) => !refused.has(manifest.name)))) {
-    for (const [name, error] of circle) refused.set(name, error)
+  for (const { members, wayFrom } of circles(sorted.filter((manifest) => !refused.has(manifest.name)))) {
+    for (const name of members) refused.set(name, inCircle(name, members, wayFrom(name)))
   }
   refuseDependents(sorted, refused)
   return { order: kahn(sorted.filter((manifest) => !refused.has(manifest.name))), refused }
@@ -65,89 +66,9 @@ function unmet(manifest: Manifest, present: ReadonlyMap<string, Manifest>): XCor
   return undefined
 }
 
-/** Tarjan's strongly connected components; one of several plugins, or a plugin that requires itself, is a circle. */
-function circles(manifests: readonly Manifest[]): Map<string, XCoreError>[] {
-  const here = new Map(manifests.map((manifest) => [String(manifest.name), manifest]))
-  return components(here)
-    .filter((names) => names.length > 1 || requirementsOf(here, names[0]).some(({ name }) => name === names[0]))
-    .map((names) => {
-      const members = new Set(names)
-      return new Map(
-        names.toSorted().map((name) => {
-          const shown = circleFrom(name, members, here).join(' -> ')
-          const message = `plugin ${name} is in a circle of requires: ${shown}; break it, for instance with events between them`
-          return [name, new XCoreError('dependency_cycle', message, { details: { members: names.toSorted() } })]
-        }),
-      )
-    })
-}
-
-function requirementsOf(manifests: ReadonlyMap<string, Manifest>, name: string | undefined): readonly Requirement[] {
-  return name === undefined ? [] : (manifests.get(name)?.requires ?? [])
-}
-
-function components(manifests: ReadonlyMap<string, Manifest>): string[][] {
-  const index = new Map<string, number>()
-  const low = new Map<string, number>()
-  const stack: string[] = []
-  const onStack = new Set<string>()
-  const found: string[][] = []
-  const lowest = (name: string, candidate: number): void => {
-    low.set(name, Math.min(low.get(name) ?? candidate, candidate))
-  }
-  const open = (name: string) => {
-    const number = index.size
-    index.set(name, number)
-    low.set(name, number)
-    stack.push(name)
-    onStack.add(name)
-    return { name, next: requirementsOf(manifests, name).values() }
-  }
-  // An explicit stack of frames: a chain of plugins may be longer than the call stack.
-  for (const root of manifests.keys()) {
-    if (index.has(root)) continue
-    const frames = [open(root)]
-    for (let frame = frames.at(-1); frame !== undefined; frame = frames.at(-1)) {
-      const step = frame.next.next()
-      if (!step.done) {
-        const target: string = step.value.name
-        if (!manifests.has(target)) continue
-        const seen = index.get(target)
-        if (seen === undefined) frames.push(open(target))
-        else if (onStack.has(target)) lowest(frame.name, seen)
-        continue
-      }
-      frames.pop()
-      const { name } = frame
-      const parent = frames.at(-1)
-      const mine = low.get(name) ?? 0
-      if (parent !== undefined) lowest(parent.name, mine)
-      if (mine !== index.get(name)) continue
-      const component = stack.splice(stack.indexOf(name))
-      for (const member of component) onStack.delete(member)
-      found.push(component)
-    }
-  }
-  return found
-}
-
-/** The shortest way from `start` back to it inside its component. */
-function circleFrom(start: string, members: ReadonlySet<string>, manifests: ReadonlyMap<string, Manifest>): string[] {
-  const cameFrom = new Map<string, string>()
-  const queue = [start]
-  for (const name of queue) {
-    for (const { name: target } of requirementsOf(manifests, name)) {
-      if (target === start) {
-        const way = [start]
-        for (let step: string | undefined = name; step !== undefined && step !== start; step = cameFrom.get(step)) way.unshift(step)
-        return [start, ...way]
-      }
-      if (!members.has(target) || cameFrom.has(target)) continue
-      cameFrom.set(target, name)
-      queue.push(target)
-    }
-  }
-  return [start]
+function inCircle(name: string, members: readonly string[], way: readonly string[]): XCoreError {
+  const message = `plugin ${name} is in a circle of requires: ${way.join(' -> ')}; break it, for instance with events between them`
+  return new XCoreError('dependency_cycle', message, { details: { members } })
 }
 
 /** Spreads refusals to dependents; each message names the direct cause and the root of it. */

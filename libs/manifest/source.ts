@@ -2,6 +2,7 @@ import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, vi
 import type { Issue } from '../errors/index.ts'
 import { messageOf } from '../errors/index.ts'
 import type { Json, JsonObject } from '../event-log/index.ts'
+import { jsonError } from './json-syntax.ts'
 
 /** Bytes. A hand-written manifest is a hundredth of it. */
 export const MAX_MANIFEST_BYTES = 256 * 1024
@@ -102,19 +103,6 @@ function syntaxMessage(error: YAMLError): string {
   if (error.code === 'MULTIPLE_DOCS') return 'expected one document, found another one after ---'
   if (error.code === 'RESOURCE_EXHAUSTION') return `expected at most ${MAX_DEPTH} levels, found far more`
   return error.message.split('\n')[0] ?? error.code
-}
-
-// YAML takes more than JSON does (comments, trailing commas); a .json file is held to JSON.
-function jsonError(text: string): { offset: number; message: string } | undefined {
-  if (text.trim() === '') return undefined
-  try {
-    JSON.parse(text)
-    return undefined
-  } catch (thrown) {
-    const message = messageOf(thrown)
-    const offset = /at position (\d+)/.exec(message)?.[1]
-    return { offset: offset === undefined ? text.length : Number(offset), message: `expected JSON: ${message.replace(/ \(line.*$/, '')}` }
-  }
 }
 
 /** `resources.rate_limit.calls`, `requires[0].name`. */
