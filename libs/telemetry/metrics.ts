@@ -28,14 +28,14 @@ export function createMetrics(options: MetricsOptions = {}) {
   return {
     registry,
     contentType: METRICS_CONTENT_TYPE,
-    /** Calls `collect` before each rendering, to set gauges that are read on demand. A rejection rejects `text()`. Returns how to take it off. */
+    /** Calls `collect` before each rendering, to set gauges that are read on demand. When it fails, they keep their last values. Returns how to take it off. */
     onCollect(collect: () => Promise<void> | void): () => void {
       collectors.add(collect)
       return () => void collectors.delete(collect)
     },
     /** Renders all metrics in the Prometheus text format. */
     async text(): Promise<string> {
-      await Promise.all([...collectors].map((collect) => collect()))
+      await Promise.allSettled([...collectors].map(async (collect) => collect()))
       return registry.metrics()
     },
 

@@ -17,7 +17,7 @@ test('every dependency is pinned to one version', () => {
 })
 
 test('every row says why and what else was looked at', () => {
-  for (const [name, why = '', others = ''] of tableRows('dependencies.md')) {
+  for (const [name = '', why = '', others = ''] of tableRows('dependencies.md')) {
     assert.ok(why !== '' && others !== '', name)
   }
 })
