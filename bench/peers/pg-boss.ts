@@ -69,14 +69,21 @@ export const pgBoss: Contender = {
   roundTrips: [
     {
       name: 'pg-boss',
-      setup: 'one process, LISTEN/NOTIFY; the sender looks every millisecond until the job is completed (pg-boss tells no sender)',
+      setup:
+        'one process, LISTEN/NOTIFY; pg-boss tells no sender of an outcome, so the sender looks from when the handler has run until the job is completed',
       async open(place) {
         const boss = await open(place, { useListenNotify: true })
-        await boss.work(QUEUE, { batchSize: 1, localConcurrency: 2, pollingIntervalSeconds: 0.5 }, async () => ({ status: 'ok' }))
+        let ran = Promise.withResolvers<void>()
+        await boss.work(QUEUE, { batchSize: 1, localConcurrency: 2, pollingIntervalSeconds: 0.5 }, async () => {
+          ran.resolve()
+          return { status: 'ok' }
+        })
         return {
           async once() {
+            ran = Promise.withResolvers()
             const id = await boss.send(QUEUE, smallJob(0))
             if (id === null) throw new Error('pg-boss refused a job')
+            await ran.promise
             while ((await boss.findJobs(QUEUE, { id }))[0]?.state !== 'completed') await pause(1)
           },
           close: () => stop(boss),
