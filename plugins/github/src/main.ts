@@ -29,7 +29,7 @@ export default class GitHub extends TrustedBase {
       const reading = readDelivery(ctx.get('X-GitHub-Event'), ctx.get('X-GitHub-Delivery'), ctx.request.body)
       if (!reading.ok) throw new HttpError(400, reading.message, { code: 'bad_request' })
       const { id, event, action, name, payload } = reading.delivery
-      const eventId = await this.ctx.events.emit(name, { delivery_id: id, event, action, payload }, { idempotencyKey: `delivery:${id}` })
+      const eventId = await this.ctx.events.emit(name, { delivery_id: id, event, action, payload }, { idempotencyKey: id })
       ctx.status = 202
       ctx.body = { event_id: eventId, name }
     })
