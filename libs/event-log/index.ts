@@ -1,4 +1,6 @@
 export * from './ids.ts'
 export * from './job.ts'
+export type { JobFact, StoredJob } from './job-state.ts'
+export { IllegalTransition, evolve } from './job-state.ts'
 export * from './json.ts'
 export * from './log-events.ts'

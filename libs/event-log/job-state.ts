@@ -1,5 +1,5 @@
 import type { JobId, PluginName } from './ids.ts'
-import type { Job, StoredState } from './job.ts'
+import type { Job, JobError, StoredState } from './job.ts'
 import { isTerminal } from './job.ts'
 import type { JobLogEvent, JobRequested } from './log-events.ts'
 
@@ -40,21 +40,21 @@ export function evolve(job: StoredJob | undefined, fact: JobFact): StoredJob {
     case 'job.succeeded':
       return { ...job, ...attemptOf(job, fact, event.attempt), state: 'succeeded', result: event.result, error: null, ...times(event) }
     case 'job.failed':
-      return { ...job, ...attemptOf(job, fact, event.attempt), state: 'failed', error: event.error, ...times(event) }
+      return { ...job, ...attemptOf(job, fact, event.attempt), state: 'failed', error: shown(event.error), ...times(event) }
     case 'job.attempt_failed':
       return {
         ...job,
         ...attemptOf(job, fact, event.attempt),
         state: 'retrying',
-        error: event.error,
+        error: shown(event.error),
         startedAt: new Date(event.started_at),
         pluginVersion: event.plugin_version,
         runAt: event.retry_at === undefined ? job.runAt : new Date(event.retry_at),
       }
     case 'job.attempt_lost':
-      return { ...job, ...attemptOf(job, fact, event.attempt), state: 'retrying', error: event.error }
+      return { ...job, ...attemptOf(job, fact, event.attempt), state: 'retrying', error: shown(event.error) }
     case 'job.dead':
-      return { ...job, state: 'dead', error: event.error, finishedAt: new Date(event.finished_at) }
+      return { ...job, state: 'dead', error: shown(event.error), finishedAt: new Date(event.finished_at) }
     case 'job.cancelled':
       return { ...job, state: 'cancelled', finishedAt: new Date(event.finished_at) }
   }
@@ -90,6 +90,11 @@ function requested(fact: JobFact, event: JobRequested): StoredJob {
 function attemptOf(job: StoredJob, fact: JobFact, attempt: number): { attempt: number } {
   if (attempt !== job.attempt + 1 || attempt > job.maxAttempts) throw illegal(job, fact)
   return { attempt }
+}
+
+/** Stacks stay in the log. */
+function shown({ stack: _stack, ...error }: JobError): JobError {
+  return error
 }
 
 function times(event: { started_at: string; finished_at: string; plugin_version: string }) {

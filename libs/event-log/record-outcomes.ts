@@ -23,6 +23,7 @@ interface OutcomeBase {
   readonly attempt: number
 }
 
+// A stack stays in the log: the read model is what callers see.
 // The update is the fence: only the attempt that follows the recorded ones may write, and only while the job is not finished.
 // The log rows go in for exactly the rows that passed it.
 const RECORD_OUTCOMES: Statement = {
@@ -35,7 +36,7 @@ const RECORD_OUTCOMES: Statement = {
         state = i.state,
         attempt = i.attempt,
         result = i.data -> 'result',
-        error = i.data -> 'error',
+        error = (i.data -> 'error') - 'stack',
         error_code = i.data -> 'error' ->> 'code',
         run_at = coalesce((i.data ->> 'retry_at')::timestamptz, j.run_at),
         started_at = coalesce((i.data ->> 'started_at')::timestamptz, j.started_at),

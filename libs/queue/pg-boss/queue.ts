@@ -74,7 +74,7 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
   }
 
   async function declare(plugins: readonly PluginName[]): Promise<void> {
-    for (const plugin of plugins) {
+    for (const plugin of new Set(plugins)) {
       if (declared.has(plugin)) continue
       const settings = {
         retryLimit: 10_000,
@@ -131,7 +131,11 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
 
     declare,
 
-    enqueue: (tx: Tx, entries) => insert(tx, entries),
+    async enqueue(tx: Tx, entries) {
+      // A plugin may be known to this process only by its subscription.
+      await declare(entries.map((entry) => entry.plugin))
+      await insert(tx, entries)
+    },
 
     async committed(entries) {
       const now = Date.now()

@@ -1,0 +1,198 @@
+import { isTerminal } from '../event-log/index.ts'
+import type { JobId, PluginName, StoredJob } from '../event-log/index.ts'
+import { findJobs } from '../event-log/jobs-table.ts'
+import type { Database } from '../postgres/sql.ts'
+import type { Claim, Queue } from '../queue/index.ts'
+import { runJob } from './job-run.ts'
+import type { JobRun, JobRunContext } from './job-run.ts'
+import { lostRow } from './outcome.ts'
+import type { PluginDirectory, RunnablePlugin } from './plugin-port.ts'
+import type { RateTokens } from './rate-tokens/rate-tokens.ts'
+import type { Slots } from './slots.ts'
+
+export interface ConsumerOptions extends JobRunContext {
+  readonly plugin: PluginName
+  readonly plugins: PluginDirectory
+  readonly queue: Queue
+  readonly database: Database
+  readonly rateTokens: RateTokens
+  readonly slots: Slots
+}
+
+/**
+ * Runs the jobs of one plugin in this process. It claims when slots are free and jobs may be waiting: never more than the free
+ * slots and the rate tokens. One claim is under way at a time; what becomes free meanwhile makes the next claim larger.
+ */
+export interface Consumer {
+  readonly plugin: PluginName
+  start(): void
+  /** No more claims; what runs goes on. */
+  pause(): void
+  /** What this process holds: runs, and outcomes not recorded yet. */
+  held(): readonly JobRun[]
+  /** Ends a running attempt; false: it does not run here. */
+  abort(id: JobId, reason: 'cancelled'): boolean
+  /** Resolves when nothing is being claimed, runs or waits to be recorded. */
+  drained(): Promise<void>
+}
+
+/** One claim's size; larger ones only make the first job of a batch wait for the last. */
+const LARGEST_CLAIM = 500
+/** Outcomes that may wait to be recorded beyond the slots: bounds memory while Postgres is slower than the handlers. */
+const UNSETTLED_ALLOWANCE = 2_000
+const PAUSE_AFTER_ERROR_MS = 1_000
+
+export function createConsumer(options: ConsumerOptions): Consumer {
+  const { plugin: name, queue, slots, metrics, logger } = options
+  const running = new Set<JobRun>()
+  const held = new Map<JobId, JobRun>()
+  let paused = true
+  let claiming = false
+  /** Set by a hint that jobs may be waiting, cleared by a claim that found fewer than it asked for. */
+  let hopeful = true
+  let timer: NodeJS.Timeout | undefined
+  const idle: (() => void)[] = []
+  const unlisten: (() => void)[] = []
+
+  function wake(): void {
+    hopeful = true
+    pump()
+  }
+
+  function pump(): void {
+    if (paused || claiming || !hopeful) return
+    const plugin = options.plugins.find(name)
+    if (plugin === undefined) return
+    const room = Math.min(plugin.limits.concurrency - running.size, slots.free, LARGEST_CLAIM, UNSETTLED_ALLOWANCE + plugin.limits.concurrency - held.size)
+    if (room <= 0) return
+    claiming = true
+    slots.take(room)
+    void claim(plugin, room)
+  }
+
+  async function claim(plugin: RunnablePlugin, room: number): Promise<void> {
+    let unused = room
+    // Before anything is awaited: a hint that comes while the claim is under way must survive it.
+    hopeful = false
+    try {
+      const granted = await lease(plugin, room)
+      if (granted === 0) return
+      const claims = await queue.claim(name, granted)
+      if (claims.length === granted) hopeful = true
+      if (claims.length < granted) await giveBack(plugin, granted - claims.length)
+      for (const ready of await prepare(claims)) {
+        start(plugin, ready.claim, ready.job)
+        unused--
+      }
+    } catch (err) {
+      logger.warn({ err, plugin: name }, 'claiming jobs failed; it is tried again')
+      later(PAUSE_AFTER_ERROR_MS)
+    } finally {
+      claiming = false
+      slots.give(unused)
+      pump()
+      settleIdle()
+    }
+  }
+
+  /** How many jobs the rate limit admits now; when none, the consumer wakes once it admits one. */
+  async function lease(plugin: RunnablePlugin, room: number): Promise<number> {
+    const limit = plugin.limits.rateLimit
+    if (limit === null) return room
+    const { granted, retryAfterSeconds } = await options.rateTokens.take(name, limit, Math.min(room, limit.calls))
+    if (granted === 0) {
+      metrics.rateLimitedTotal.inc({ plugin: name })
+      later(retryAfterSeconds * 1000)
+    }
+    return granted
+  }
+
+  async function giveBack(plugin: RunnablePlugin, unused: number): Promise<void> {
+    if (plugin.limits.rateLimit !== null) await options.rateTokens.giveBack(name, plugin.limits.rateLimit, unused)
+  }
+
+  function later(ms: number): void {
+    clearTimeout(timer)
+    timer = setTimeout(wake, Math.max(1, Math.ceil(ms)))
+  }
+
+  /** Reads what was claimed; takes off the queue what is finished already, and records attempts whose worker was lost. */
+  async function prepare(claims: readonly Claim[]): Promise<{ claim: Claim; job: StoredJob }[]> {
+    if (claims.length === 0) return []
+    const jobs = new Map((await findJobs(options.database, claims.map((claim) => claim.jobId))).map((job) => [job.id, job]))
+    const ready: { claim: Claim; job: StoredJob }[] = []
+    const strays: Claim[] = []
+    const lost: Promise<void>[] = []
+    for (const claim of claims) {
+      const job = jobs.get(claim.jobId)
+      if (job === undefined || isTerminal(job.state)) strays.push(claim)
+      else if (!claim.lost) ready.push({ claim, job })
+      else lost.push(recordLost(claim, job).then((next) => void (next !== undefined && ready.push({ claim, job: next }))))
+    }
+    if (strays.length > 0) await options.database.transaction((tx) => queue.acknowledge(tx, strays))
+    await Promise.all(lost)
+    return ready
+  }
+
+  async function recordLost(claim: Claim, job: StoredJob): Promise<StoredJob | undefined> {
+    metrics.jobsStalledTotal.inc({ plugin: name })
+    const row = lostRow(job, options.worker, options.clock.now())
+    logger.warn({ plugin: name, job: job.id, attempt: row.attempt, correlation_id: job.correlationId }, 'the worker that ran this attempt was lost')
+    const settled = await options.settler.settle({ job, claim, row, keepClaim: true })
+    if (settled.fenced) return undefined
+    if (settled.job.state !== 'dead') return settled.job
+    metrics.jobsFinishedTotal.inc({ plugin: name, kind: job.kind, name: job.name, outcome: 'dead' })
+    return undefined
+  }
+
+  function start(plugin: RunnablePlugin, claim: Claim, job: StoredJob): void {
+    const run = runJob(options, plugin, claim, job)
+    running.add(run)
+    held.set(job.id, run)
+    gauge(plugin)
+    void run.ended.then((how) => {
+      running.delete(run)
+      gauge(plugin)
+      slots.give(1)
+      // What must be handed back stays held until stop() has done so.
+      if (how !== 'hand back') void run.over.then(() => drop(run))
+      pump()
+    })
+  }
+
+  function drop(run: JobRun): void {
+    if (held.get(run.job.id) === run) held.delete(run.job.id)
+    pump()
+    settleIdle()
+  }
+
+  function gauge(plugin: RunnablePlugin): void {
+    metrics.workerSlots.set({ plugin: name }, plugin.limits.concurrency)
+    metrics.workerSlotsBusy.set({ plugin: name }, running.size)
+  }
+
+  function settleIdle(): void {
+    if (!claiming && held.size === 0) for (const resolve of idle.splice(0)) resolve()
+  }
+
+  return {
+    plugin: name,
+    start() {
+      paused = false
+      unlisten.push(queue.onReady(name, wake), slots.onFree(pump))
+      wake()
+    },
+    pause() {
+      paused = true
+      clearTimeout(timer)
+      for (const off of unlisten.splice(0)) off()
+    },
+    held: () => [...held.values()],
+    abort(id, reason) {
+      const run = held.get(id)
+      run?.abort(reason)
+      return run !== undefined
+    },
+    drained: () => (!claiming && held.size === 0 ? Promise.resolve() : new Promise((resolve) => idle.push(resolve))),
+  }
+}

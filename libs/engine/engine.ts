@@ -1,0 +1,123 @@
+import type { Ids } from '../event-log/index.ts'
+import { isTerminal, randomIds } from '../event-log/index.ts'
+import type { Notifications } from '../postgres/notifications.ts'
+import type { Database } from '../postgres/sql.ts'
+import type { Queue } from '../queue/index.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import { createAcceptance } from './acceptance.ts'
+import { createCancel } from './cancel.ts'
+import { systemClock } from './clock.ts'
+import type { Clock } from './clock.ts'
+import { createConsumers } from './consumers.ts'
+import type { Consumers, WorkerGroup } from './consumers.ts'
+import { createJobsReader } from './jobs-reader.ts'
+import type { PluginDirectory } from './plugin-port.ts'
+import type { Engine, SubscriptionRegistry } from './port.ts'
+import { createRateTokens } from './rate-tokens/rate-tokens.ts'
+import type { RateTokens } from './rate-tokens/rate-tokens.ts'
+import { createSettler } from './settle.ts'
+import { createSubmitter } from './submit.ts'
+import { createSubscribers, createSubscriptionRegistry } from './subscriptions.ts'
+import { createWaiters } from './waiters.ts'
+
+export interface EngineOptions {
+  readonly database: Database
+  readonly queue: Queue
+  readonly notifications: Notifications
+  readonly plugins: PluginDirectory
+  readonly metrics: Metrics
+  readonly logger: Logger
+  /** Names this process in the log: `host/pid`. */
+  readonly worker: string
+  readonly clock?: Clock
+  readonly ids?: Ids
+  /** In [0, 1), for the jitter of retries. */
+  readonly random?: () => number
+}
+
+export interface ConsumerSettings {
+  readonly groups: readonly WorkerGroup[]
+  readonly heartbeatSeconds?: number
+}
+
+/** The engine of one process, with what the composition wires to other parts. */
+export interface RunningEngine extends Engine {
+  readonly subscriptions: SubscriptionRegistry
+  readonly rateTokens: RateTokens
+  /** Makes the part that runs jobs; `start` and `stop` it yourself, before `close`. */
+  consumers(settings: ConsumerSettings): Consumers
+  /** Waits for what is being written, then lets go of everyone who waits. The database, queue and notifications stay open. */
+  close(): Promise<void>
+}
+
+/** Wires the use cases to their ports. Opens nothing by itself. */
+export function createEngine(options: EngineOptions): RunningEngine {
+  const { database, queue, notifications, plugins, metrics, logger, worker } = options
+  const clock = options.clock ?? systemClock
+  const ids = options.ids ?? randomIds
+  const rateTokens = createRateTokens(database)
+  const reader = createJobsReader(database, queue, clock)
+  const waiters = createWaiters({ database, notifications, logger })
+  const onCommit = (rows: number, seconds: number) => {
+    metrics.eventsAppendedTotal.inc({ result: 'ok' }, rows)
+    metrics.eventAppendSeconds.observe({}, seconds)
+  }
+  const acceptance = createAcceptance({
+    database,
+    queue,
+    ids,
+    subscribers: createSubscribers(),
+    onCommit(requests, events, seconds) {
+      onCommit(requests.length + events, seconds)
+      for (const { plugin, data } of requests) metrics.jobsSubmittedTotal.inc({ plugin, kind: data.kind, source: data.source })
+    },
+  })
+  const settler = createSettler({ database, queue, logger, onCommit, onSettled: (jobs) => waiters.settled(jobs) })
+  const { submit, emit } = createSubmitter({ acceptance, plugins, metrics, clock, ids })
+  const registry = createSubscriptionRegistry(database)
+
+  return {
+    submit,
+    emit,
+    cancel: createCancel({ database, queue, notifications, waiters, metrics, logger, clock }),
+    get: reader.get,
+    list: reader.list,
+    history: reader.history,
+    rateTokens,
+
+    async wait(id, timeoutMs, signal) {
+      // Listening starts before the look, so an outcome that falls between the two is not missed.
+      const stop = new AbortController()
+      const settled = waiters.wait(id, timeoutMs, signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal]))
+      const now = await reader.get(id).catch((error: unknown) => {
+        stop.abort()
+        throw error
+      })
+      if (now === undefined || isTerminal(now.state)) {
+        stop.abort()
+        return now
+      }
+      return (await settled) ?? reader.get(id)
+    },
+
+    subscriptions: {
+      ...registry,
+      // A delivery needs the plugin's queue, also when no worker has started yet.
+      async replace(plugin, version, subscriptions) {
+        await queue.declare([plugin])
+        await registry.replace(plugin, version, subscriptions)
+      },
+    },
+
+    consumers: (settings) =>
+      createConsumers({ ...settings, database, queue, notifications, plugins, metrics, logger, clock, worker, settler, rateTokens, random: options.random ?? Math.random }),
+
+    async close() {
+      await acceptance.drained()
+      settler.stop()
+      await waiters.stop()
+    },
+  }
+}
+

@@ -1,0 +1,109 @@
+import { refusal } from '../event-log/index.ts'
+import type { Job, StoredJob } from '../event-log/index.ts'
+import type { Claim } from '../queue/index.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
+import { startAttempt } from './attempt.ts'
+import type { AbortReason, Attempt, AttemptEnd } from './attempt.ts'
+import type { Clock } from './clock.ts'
+import { decide, outcomeRow } from './outcome.ts'
+import type { HandlerResult, RunnablePlugin } from './plugin-port.ts'
+import type { Settler } from './settle.ts'
+
+export interface JobRunContext {
+  readonly settler: Settler
+  readonly metrics: Metrics
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly random: () => number
+  /** Names this process in the log. */
+  readonly worker: string
+}
+
+/** One job that this process runs. */
+export interface JobRun {
+  readonly claim: Claim
+  readonly job: StoredJob
+  /** The handler is over or was given up: its slot is free. Resolves to what must be handed back to the queue, if anything. */
+  readonly ended: Promise<'settling' | 'dropped' | 'hand back'>
+  /** The outcome is recorded (or will never be). */
+  readonly over: Promise<void>
+  abort(reason: AbortReason): void
+}
+
+/** Runs the next attempt of a claimed job and records its outcome. Never rejects. */
+export function runJob(context: JobRunContext, plugin: RunnablePlugin, claim: Claim, stored: StoredJob): JobRun {
+  const { metrics, clock } = context
+  const startedAt = clock.now()
+  const settings = plugin.settings(stored.kind, stored.name)
+  const job: Job = { ...stored, state: 'active', attempt: stored.attempt + 1, startedAt: new Date(startedAt), pluginVersion: plugin.version }
+  const labels = { plugin: plugin.name }
+  const logger = lazyLogger(context.logger, job)
+  metrics.jobWaitSeconds.observe(labels, Math.max(0, startedAt - stored.runAt.getTime()) / 1000)
+
+  const attempt: Attempt = startAttempt({
+    plugin,
+    job,
+    timeoutSeconds: settings.timeoutSeconds,
+    startedAt,
+    logger,
+    onLateEnd: () => logger().info({ seconds: (clock.now() - startedAt) / 1000 }, 'a handler that was given up has ended'),
+  })
+
+  const recorded = Promise.withResolvers<void>()
+  const ended = attempt.ended.then((end) => {
+    if (end.kind === 'aborted') {
+      recorded.resolve()
+      return end.reason === 'shutdown' ? ('hand back' as const) : ('dropped' as const)
+    }
+    const finishedAt = clock.now()
+    if (end.kind === 'timed_out') {
+      metrics.handlersAbandonedTotal.inc(labels)
+      logger().warn({ timeout_seconds: settings.timeoutSeconds }, 'the handler did not end in time and was given up; it may still use memory and connections')
+    }
+    void record(storable(resultOf(end, settings.timeoutSeconds)), finishedAt).finally(recorded.resolve)
+    return 'settling' as const
+  })
+
+  async function record(result: HandlerResult, finishedAt: number): Promise<void> {
+    const outcome = decide({ result, attempt: job.attempt, maxAttempts: job.maxAttempts, retry: settings.retry, now: finishedAt, random: context.random() })
+    const row = outcomeRow(outcome, { job: stored, attempt: job.attempt, worker: context.worker, startedAt, finishedAt, pluginVersion: plugin.version })
+    const runSeconds = (finishedAt - startedAt) / 1000
+    try {
+      const settled = await context.settler.settle({ job: stored, claim, row })
+      if (settled.fenced) return logger().warn('the outcome came too late: the job was cancelled, or lost and run elsewhere')
+    } catch (err) {
+      return logger().error({ err }, 'the outcome could not be recorded; the job is found as lost and runs again')
+    }
+    metrics.jobRunSeconds.observe({ ...labels, name: job.name, outcome: outcome.kind }, runSeconds)
+    if (outcome.kind !== 'succeeded') {
+      metrics.jobAttemptsFailedTotal.inc({ ...labels, name: job.name, code: outcome.error.code })
+      const note = { outcome: outcome.kind, seconds: runSeconds, code: outcome.error.code, error: outcome.error.message }
+      logger().warn(outcome.kind === 'retry' ? { ...note, retry_at: outcome.runAt } : note, 'attempt failed')
+    }
+    if (outcome.kind === 'retry') return
+    metrics.jobsFinishedTotal.inc({ ...labels, kind: job.kind, name: job.name, outcome: outcome.kind })
+    metrics.jobEndToEndSeconds.observe(labels, Math.max(0, finishedAt - job.requestedAt.getTime()) / 1000)
+  }
+
+  return { claim, job: stored, ended, over: recorded.promise, abort: (reason) => attempt.abort(reason) }
+}
+
+function resultOf(end: Exclude<AttemptEnd, { kind: 'aborted' }>, timeoutSeconds: number): HandlerResult {
+  if (end.kind === 'ended') return end.result
+  return { kind: 'threw', error: { code: 'timeout', message: `The handler did not finish within ${timeoutSeconds} s.` } }
+}
+
+/** A result that Postgres would refuse becomes an error here, where only its own job is touched. */
+function storable(result: HandlerResult): HandlerResult {
+  const value = result.kind === 'ok' ? result.result : { message: result.error.message, code: result.error.code, details: result.error.details ?? null }
+  const refused = refusal(value)
+  if (refused === undefined) return result
+  return { kind: 'error', retryable: false, error: { code: 'invalid_result', message: `The handler's result at "${refused.path}" ${refused.reason}.` } }
+}
+
+// Most jobs log nothing, and a pino child costs more than all else that the engine does for one.
+function lazyLogger(parent: Logger, job: Job): () => Logger {
+  let child: Logger | undefined
+  return () => (child ??= parent.child({ plugin: job.plugin, job: job.id, attempt: job.attempt, correlation_id: job.correlationId }))
+}

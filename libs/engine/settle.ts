@@ -1,0 +1,161 @@
+import { evolve } from '../event-log/index.ts'
+import type { StoredJob } from '../event-log/index.ts'
+import { recordOutcomes } from '../event-log/record-outcomes.ts'
+import type { OutcomeRow } from '../event-log/record-outcomes.ts'
+import { sqlState } from '../postgres/connection.ts'
+import type { Database } from '../postgres/sql.ts'
+import type { Claim, Queue, RetryEntry } from '../queue/index.ts'
+import type { Logger } from '../telemetry/logger.ts'
+import { PressureBatch } from './pressure-batch.ts'
+import type { Settled } from './pressure-batch.ts'
+
+/** One attempt's end, ready to be recorded. */
+export interface Settlement {
+  readonly job: StoredJob
+  readonly claim: Claim
+  readonly row: OutcomeRow
+  /** True for a lost attempt that is followed by the next one at once, under the same claim. */
+  readonly keepClaim?: boolean
+}
+
+/** `fenced`: the attempt was not the current one any more (cancelled, or lost and run elsewhere); nothing was written. */
+export type SettleResult = { readonly fenced: true } | { readonly fenced: false; readonly job: StoredJob }
+
+export interface Settler {
+  /** Resolves once committed. Keeps trying while the database is away; rejects only after `stop`. */
+  settle(settlement: Settlement): Promise<SettleResult>
+  drained(): Promise<void>
+  /** Gives up on what cannot be written: those jobs are found as lost and run again. */
+  stop(): void
+}
+
+export interface SettlerOptions {
+  readonly database: Database
+  readonly queue: Queue
+  readonly logger: Logger
+  readonly onSettled: (jobs: readonly StoredJob[]) => void
+  /** Called for each batch that committed. */
+  readonly onCommit?: (logRows: number, seconds: number) => void
+}
+
+class FencedSome extends Error {}
+
+const FIRST_PAUSE_MS = 50
+const LONGEST_PAUSE_MS = 2_000
+
+/**
+ * Records outcomes: log, jobs row and queue in one transaction for many jobs at a time. Handlers have run by now, so an outcome
+ * is held and tried again for as long as the database is away.
+ */
+export function createSettler(options: SettlerOptions): Settler {
+  const { database, queue, logger } = options
+  const stopping = new AbortController()
+
+  // In nearly all batches every outcome passes the fence, so log and queue are written in one round trip on that assumption;
+  // a batch in which one was fenced is rolled back and done again in two.
+  async function commit(items: readonly Settlement[]): Promise<ReadonlySet<string>> {
+    const started = performance.now()
+    const passed = await database.transaction((tx) => write(tx, items, true)).catch((error: unknown) => {
+      if (error instanceof FencedSome) return database.transaction((tx) => write(tx, items, false))
+      throw error
+    })
+    options.onCommit?.(passed.size, (performance.now() - started) / 1000)
+    return passed
+  }
+
+  async function write(tx: Parameters<Parameters<Database['transaction']>[0]>[0], items: readonly Settlement[], together: boolean) {
+    const rows = items.map((item) => item.row)
+    if (together) {
+      const [passed] = await Promise.all([recordOutcomes(tx, rows), ...queueWrites(tx, items)])
+      if (passed.size < items.length) throw new FencedSome()
+      return passed
+    }
+    const passed = await recordOutcomes(tx, rows)
+    await Promise.all(queueWrites(tx, items.filter((item) => passed.has(item.row.id))))
+    return passed
+  }
+
+  function queueWrites(tx: Parameters<Queue['acknowledge']>[0], items: readonly Settlement[]): Promise<void>[] {
+    const { done, retries } = split(items)
+    return [...(done.length > 0 ? [queue.acknowledge(tx, done)] : []), ...(retries.length > 0 ? [queue.retry(tx, retries)] : [])]
+  }
+
+  async function flush(items: readonly Settlement[]): Promise<readonly Settled<SettleResult>[]> {
+    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+      stopping.signal.throwIfAborted()
+      try {
+        const passed = await commit(items)
+        const { done, retries } = split(items.filter((item) => passed.has(item.row.id)))
+        await queue.settled(done, retries)
+        const results = items.map((item): SettleResult => (passed.has(item.row.id) ? { fenced: false, job: after(item) } : { fenced: true }))
+        options.onSettled(results.flatMap((result) => (result.fenced ? [] : [result.job])))
+        return results.map((value) => ({ ok: true, value }))
+      } catch (error) {
+        if (/^2[23]/.test(sqlState(error) ?? '')) return oneByOne(items, error)
+        logger.warn({ err: error, jobs: items.length }, 'outcomes could not be recorded; they are held and tried again')
+        await pauseFor(pause, stopping.signal)
+      }
+    }
+  }
+
+  // A value that Postgres refuses must not keep its neighbours from being recorded.
+  async function oneByOne(items: readonly Settlement[], error: unknown): Promise<readonly Settled<SettleResult>[]> {
+    if (items.length === 1) return [{ ok: false, error }]
+    const results: Settled<SettleResult>[] = []
+    for (const item of items) results.push(...(await flush([item])))
+    return results
+  }
+
+  const batch = new PressureBatch(flush, { maxItems: 500, lanes: 2 })
+  return {
+    settle: (settlement) => batch.add(settlement),
+    drained: () => batch.drained(),
+    stop: () => stopping.abort(new Error('the settler was stopped before the outcome could be recorded')),
+  }
+}
+
+function split(items: readonly Settlement[]): { done: Claim[]; retries: RetryEntry[] } {
+  const done: Claim[] = []
+  const retries: RetryEntry[] = []
+  for (const { claim, job, row, keepClaim } of items) {
+    if (row.state !== 'retrying') done.push(claim)
+    else if (keepClaim !== true) retries.push({ claim, priority: job.priority, runAt: retryAt(row) })
+  }
+  return { done, retries }
+}
+
+function retryAt(row: OutcomeRow): Date {
+  return row.type === 'job.attempt_failed' && row.data.retry_at !== undefined ? new Date(row.data.retry_at) : new Date()
+}
+
+/** The job as the read model now has it, without reading it back: the same fold. */
+function after({ job, row }: Settlement): StoredJob {
+  const fact = (event: Parameters<typeof evolve>[1]['event']) => ({ stream: job.id, plugin: job.plugin, recordedAt: job.requestedAt, event })
+  const first = evolve(job, fact(eventOf(row)))
+  return row.state === 'dead' ? evolve(first, fact({ type: 'job.dead', ...row.dead })) : first
+}
+
+function eventOf(row: OutcomeRow) {
+  switch (row.type) {
+    case 'job.succeeded':
+      return { type: row.type, ...row.data }
+    case 'job.failed':
+      return { type: row.type, ...row.data }
+    case 'job.attempt_failed':
+      return { type: row.type, ...row.data }
+    case 'job.attempt_lost':
+      return { type: row.type, ...row.data }
+  }
+}
+
+function pauseFor(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(done, ms)
+    signal.addEventListener('abort', done, { once: true })
+    function done() {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+  })
+}
