@@ -19,7 +19,12 @@ const downwards = layers.slice(0, -1).map(({ name, path }, index) => ({
   comment: 'Imports go one way: apps → use cases → ports → foundation → errors.',
   severity: 'error',
   from: { path, pathNot: TESTS },
-  to: { path: layers.slice(index + 1).map((layer) => layer.path).join('|') },
+  to: {
+    path: layers
+      .slice(index + 1)
+      .map((layer) => layer.path)
+      .join('|'),
+  },
 }))
 
 /** @type {import('dependency-cruiser').IConfiguration} */

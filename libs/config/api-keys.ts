@@ -4,6 +4,8 @@
  */
 export function parseApiKeys(text: string): unknown {
   const entries = text.split(',').map((entry) => /^([^:]*):([^:]*):(.*)$/.exec(entry.trim()))
-  const keys = entries.flatMap((match) => (match === null ? [] : [{ name: match[1], scopes: (match[2] ?? '').split('+').filter(Boolean), key: match[3] }]))
+  const keys = entries.flatMap((match) =>
+    match === null ? [] : [{ name: match[1], scopes: (match[2] ?? '').split('+').filter(Boolean), key: match[3] }],
+  )
   return keys.length === entries.length ? keys : text
 }

@@ -48,7 +48,9 @@ export function loadConfig(options: LoadConfigOptions = {}): Config {
 
 function invalid(issues: readonly Issue[]): XCoreError {
   const list = issues.map(({ path, message }) => `  ${path}: ${message}`).join('\n')
-  return new XCoreError('config_invalid', `The configuration is not valid:\n${list}\nAll keys are listed in docs/configuration.md.`, { issues })
+  return new XCoreError('config_invalid', `The configuration is not valid:\n${list}\nAll keys are listed in docs/configuration.md.`, {
+    issues,
+  })
 }
 
 function defaults(cwd: string): Setting[] {
@@ -75,7 +77,9 @@ function merge(settings: readonly Setting[]): Record<string, unknown> {
 
 function toConfig(settings: Settings): Config {
   const { http, plugins, data_dir, database, redis, queue, worker, auth, limits, retention, log } = settings
-  const groups = Object.entries(worker.groups).map(([name, group]) => [name, { plugins: group.plugins, concurrency: group.concurrency ?? null }] as const)
+  const groups = Object.entries(worker.groups).map(
+    ([name, group]) => [name, { plugins: group.plugins, concurrency: group.concurrency ?? null }] as const,
+  )
   return {
     http,
     plugins,

@@ -12,30 +12,45 @@ export function validateSetting(setting: Setting): Issue[] {
   const shown = (part: unknown): string => (secret ? '(not shown)' : JSON.stringify(part))
 
   // of a list or mapping, say which part is wrong
-  const parts = members.length === 0 ? [] : Value.Errors(schema, value).filter(({ instancePath, keyword }) => instancePath !== '' && keyword !== 'additionalProperties')
+  const parts =
+    members.length === 0
+      ? []
+      : Value.Errors(schema, value).filter(({ instancePath, keyword }) => instancePath !== '' && keyword !== 'additionalProperties')
   if (parts.length === 0) return [{ path: where([]), message: `${key}: expected ${expected}, found ${shown(value)}` }]
   return parts.map((error) => {
-    const path = error.instancePath.split('/').slice(1).map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'))
+    const path = error.instancePath
+      .split('/')
+      .slice(1)
+      .map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'))
     const last = path.at(-1) ?? ''
     const found = shown(Value.Pointer.Get(value, error.instancePath))
     const at = `${key}${error.instancePath.replaceAll('/', '.')}`
-    if (error.keyword === 'boolean') return { path: where(path), message: `${at}: this name is not allowed here.${didYouMean(last, members)}` }
+    if (error.keyword === 'boolean')
+      return { path: where(path), message: `${at}: this name is not allowed here.${didYouMean(last, members)}` }
     if (error.keyword === 'enum') {
       const allowed = error.params.allowedValues.map(String)
       const word = Value.Pointer.Get(value, error.instancePath)
-      return { path: where(path), message: `${at}: expected one of ${allowed.join(', ')}, found ${JSON.stringify(word)}.${didYouMean(String(word), allowed)}` }
+      return {
+        path: where(path),
+        message: `${at}: expected one of ${allowed.join(', ')}, found ${JSON.stringify(word)}.${didYouMean(String(word), allowed)}`,
+      }
     }
     return { path: where(path), message: `${at}: ${error.message}, found ${found}` }
   })
 }
 
 /** Names and keys must tell callers apart. */
-export function validateApiKeys(keys: readonly { readonly name: string; readonly key: string }[], where: (path: readonly string[]) => string): Issue[] {
+export function validateApiKeys(
+  keys: readonly { readonly name: string; readonly key: string }[],
+  where: (path: readonly string[]) => string,
+): Issue[] {
   return keys.flatMap(({ name, key }, index) => {
     const earlier = keys.slice(0, index)
     const path = where([String(index)])
-    if (earlier.some((other) => other.name === name)) return [{ path, message: `auth.keys: expected distinct names, found "${name}" twice` }]
-    if (earlier.some((other) => other.key === key)) return [{ path, message: `auth.keys: expected distinct keys, but "${name}" has the key of another entry` }]
+    if (earlier.some((other) => other.name === name))
+      return [{ path, message: `auth.keys: expected distinct names, found "${name}" twice` }]
+    if (earlier.some((other) => other.key === key))
+      return [{ path, message: `auth.keys: expected distinct keys, but "${name}" has the key of another entry` }]
     return []
   })
 }

@@ -14,7 +14,9 @@ export function readConfigFile(file: string, required: boolean): string | undefi
   } catch (thrown) {
     const missing = thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT'
     if (missing && !required) return undefined
-    throw new XCoreError('config_invalid', `Expected a configuration file at ${file}, but it could not be read: ${messageOf(thrown)}`, { cause: thrown })
+    throw new XCoreError('config_invalid', `Expected a configuration file at ${file}, but it could not be read: ${messageOf(thrown)}`, {
+      cause: thrown,
+    })
   }
 }
 
@@ -25,7 +27,10 @@ export function readYaml(file: string, text: string): { settings: Setting[]; iss
   const name = basename(file)
   const at = (offset: number | undefined): string => (offset === undefined ? name : `${name}:${lines.linePos(offset).line}`)
   const settings: Setting[] = []
-  const issues: Issue[] = doc.errors.map((error) => ({ path: at(error.pos[0]), message: `not valid YAML: ${error.message.split('\n')[0] ?? ''}` }))
+  const issues: Issue[] = doc.errors.map((error) => ({
+    path: at(error.pos[0]),
+    message: `not valid YAML: ${error.message.split('\n')[0] ?? ''}`,
+  }))
   if (issues.length > 0 || doc.contents === null) return { settings, issues }
 
   const walk = (node: unknown, above: readonly string[]): void => {
@@ -42,7 +47,8 @@ export function readYaml(file: string, text: string): { settings: Setting[]; iss
       if (isConfigKey(key)) {
         const plain: unknown = isNode(value) ? value.toJS(doc) : null
         // `key:` with nothing behind it leaves the default
-        if (plain !== null) settings.push({ key, value: plain, where: (part) => at(offsetOf(doc, [...path, ...part]) ?? offset), baseDir: dirname(file) })
+        if (plain !== null)
+          settings.push({ key, value: plain, where: (part) => at(offsetOf(doc, [...path, ...part]) ?? offset), baseDir: dirname(file) })
       } else if (CONFIG_KEYS.some((known) => known.startsWith(`${key}.`))) walk(value, path)
       else issues.push({ path: at(offset), message: `unknown key "${key}".${didYouMean(segment, siblings(above))}` })
     }

@@ -6,37 +6,102 @@
  */
 export const ERROR_CATALOGUE = {
   // requests
-  not_found: { meaning: 'The plugin, job or route does not exist.', remedy: 'Check the name or id; `xcore plugin list` shows what is loaded.' },
-  unknown_action: { meaning: 'The plugin has no such action.', remedy: 'Check the action name; GET /openapi.json lists the declared ones.' },
-  invalid_json: { meaning: 'The body is not JSON, or holds something XCore refuses (`\\u0000`, a prototype key, more than 64 levels).', remedy: 'Send valid JSON with `Content-Type: application/json`.' },
-  bad_request: { meaning: 'A parameter, header or body field is missing or out of range.', remedy: 'The detail names the field, what was expected and what was found.' },
-  unauthorized: { meaning: 'No key was sent, or one that is not known.', remedy: 'Send `Authorization: Bearer KEY` or `X-Plugin-Key: KEY`.' },
-  permission_denied: { meaning: 'The key lacks the scope, or the plugin lacks the permission.', remedy: 'Use a key with the scope named in the detail, or add a permission to plugin.yaml.' },
-  validation_error: { meaning: 'The payload does not fit the schema that the action declares.', remedy: '`errors` lists path and message of each mismatch.' },
+  not_found: {
+    meaning: 'The plugin, job or route does not exist.',
+    remedy: 'Check the name or id; `xcore plugin list` shows what is loaded.',
+  },
+  unknown_action: {
+    meaning: 'The plugin has no such action.',
+    remedy: 'Check the action name; GET /openapi.json lists the declared ones.',
+  },
+  invalid_json: {
+    meaning: 'The body is not JSON, or holds something XCore refuses (`\\u0000`, a prototype key, more than 64 levels).',
+    remedy: 'Send valid JSON with `Content-Type: application/json`.',
+  },
+  bad_request: {
+    meaning: 'A parameter, header or body field is missing or out of range.',
+    remedy: 'The detail names the field, what was expected and what was found.',
+  },
+  unauthorized: {
+    meaning: 'No key was sent, or one that is not known.',
+    remedy: 'Send `Authorization: Bearer KEY` or `X-Plugin-Key: KEY`.',
+  },
+  permission_denied: {
+    meaning: 'The key lacks the scope, or the plugin lacks the permission.',
+    remedy: 'Use a key with the scope named in the detail, or add a permission to plugin.yaml.',
+  },
+  validation_error: {
+    meaning: 'The payload does not fit the schema that the action declares.',
+    remedy: '`errors` lists path and message of each mismatch.',
+  },
   idempotency_mismatch: { meaning: 'The Idempotency-Key was used before with another body.', remedy: 'Use a new key for a new request.' },
   payload_too_large: { meaning: 'The body is larger than `limits.payload_bytes`.', remedy: 'Send less, or raise the limit.' },
   rate_limit_exceeded: { meaning: 'The rate limit of the plugin is used up.', remedy: 'Try again after `Retry-After` seconds.' },
   job_finished: { meaning: 'The job has already reached a terminal state.', remedy: 'Nothing to cancel; a finished job can be replayed.' },
-  not_ready: { meaning: 'The process or the plugin cannot serve now (starting, draining, database away, plugin refused).', remedy: 'Try again after `Retry-After` seconds; GET /readyz?verbose tells what is missing.' },
-  internal_error: { meaning: 'A fault of XCore itself.', remedy: 'The log line with the same correlation id holds the cause; please report it.' },
+  not_ready: {
+    meaning: 'The process or the plugin cannot serve now (starting, draining, database away, plugin refused).',
+    remedy: 'Try again after `Retry-After` seconds; GET /readyz?verbose tells what is missing.',
+  },
+  internal_error: {
+    meaning: 'A fault of XCore itself.',
+    remedy: 'The log line with the same correlation id holds the cause; please report it.',
+  },
   // outcomes of attempts
   handler_error: { meaning: 'The handler threw something.', remedy: 'Read the message in the job’s history; fix the plugin and replay.' },
-  timeout: { meaning: 'The handler did not finish within `timeout_seconds`, or a caller’s deadline passed.', remedy: 'Make the work shorter, heed `job.signal`, or raise `timeout_seconds`.' },
-  invalid_result: { meaning: 'The handler returned something that is not JSON (a function, BigInt, cycle), or too large.', remedy: 'Return `ok({…})` or `error(…)` with JSON values only.' },
-  worker_lost: { meaning: 'The worker that ran the attempt stopped answering (crash, kill, lost connection).', remedy: 'None needed: the job runs elsewhere. See the host’s log for the cause.' },
-  no_handler: { meaning: 'The plugin has no handler for this job any more (an action, subscription or schedule was removed).', remedy: 'Bring the handler back and replay, or cancel the job.' },
+  timeout: {
+    meaning: 'The handler did not finish within `timeout_seconds`, or a caller’s deadline passed.',
+    remedy: 'Make the work shorter, heed `job.signal`, or raise `timeout_seconds`.',
+  },
+  invalid_result: {
+    meaning: 'The handler returned something that is not JSON (a function, BigInt, cycle), or too large.',
+    remedy: 'Return `ok({…})` or `error(…)` with JSON values only.',
+  },
+  worker_lost: {
+    meaning: 'The worker that ran the attempt stopped answering (crash, kill, lost connection).',
+    remedy: 'None needed: the job runs elsewhere. See the host’s log for the cause.',
+  },
+  no_handler: {
+    meaning: 'The plugin has no handler for this job any more (an action, subscription or schedule was removed).',
+    remedy: 'Bring the handler back and replay, or cancel the job.',
+  },
+  loop_detected: {
+    meaning: 'A chain of events, calls and enqueues grew longer than 32 jobs: plugins that set each other off.',
+    remedy: 'Follow the correlation id to see the circle, and break it.',
+  },
   cancelled: { meaning: 'The job was cancelled by a caller.', remedy: 'Submit or replay it if that was a mistake.' },
   // plugins and start-up
-  manifest_invalid: { meaning: 'plugin.yaml or plugin.json does not fit the schema.', remedy: 'The message names file, line, what was expected and a near match; try `xcore plugin validate`.' },
+  manifest_invalid: {
+    meaning: 'plugin.yaml or plugin.json does not fit the schema.',
+    remedy: 'The message names file, line, what was expected and a near match; try `xcore plugin validate`.',
+  },
   plugin_duplicate: { meaning: 'Two folders claim the same plugin name.', remedy: 'Rename one of them.' },
-  plugin_incompatible: { meaning: '`framework_version` or a version in `requires` does not admit what is here.', remedy: 'Use a matching version, or widen the range.' },
+  plugin_incompatible: {
+    meaning: '`framework_version` or a version in `requires` does not admit what is here.',
+    remedy: 'Use a matching version, or widen the range.',
+  },
   dependency_missing: { meaning: 'A plugin in `requires` is not here or was itself refused.', remedy: 'Add or fix that plugin.' },
   dependency_cycle: { meaning: 'Plugins require each other in a circle.', remedy: 'Break the circle; use events between them.' },
   env_missing: { meaning: '`env` names a variable of the host that is not set.', remedy: 'Set it, or give the entry a literal value.' },
-  plugin_load_failed: { meaning: 'The entry file could not be imported, has no plugin class, or `onLoad` threw or hung.', remedy: 'The message holds the cause; the other plugins run.' },
-  config_invalid: { meaning: 'xcore.yaml or an environment variable holds an unknown key or a bad value.', remedy: 'The message names the key, what was expected and a near match.' },
-  database_unavailable: { meaning: 'Postgres cannot be reached or refuses the login.', remedy: 'Check DATABASE_URL, or the folder of the embedded server.' },
-  migration_failed: { meaning: 'The database schema could not be brought up to date, or is newer than this XCore.', remedy: 'Run `xcore migrate` and read its message; never edit a landed migration.' },
+  plugin_load_failed: {
+    meaning: 'The entry file could not be imported, has no plugin class, or `onLoad` threw or hung.',
+    remedy: 'The message holds the cause; the other plugins run.',
+  },
+  plugin_unload_failed: {
+    meaning: '`onUnload` threw or hung; the plugin is gone all the same.',
+    remedy: 'The message holds the cause; look for what it left open.',
+  },
+  config_invalid: {
+    meaning: 'xcore.yaml or an environment variable holds an unknown key or a bad value.',
+    remedy: 'The message names the key, what was expected and a near match.',
+  },
+  database_unavailable: {
+    meaning: 'Postgres cannot be reached or refuses the login.',
+    remedy: 'Check DATABASE_URL, or the folder of the embedded server.',
+  },
+  migration_failed: {
+    meaning: 'The database schema could not be brought up to date, or is newer than this XCore.',
+    remedy: 'Run `xcore migrate` and read its message; never edit a landed migration.',
+  },
   service_unknown: { meaning: '`getService` was called with a name that does not exist.', remedy: 'Use one of the names in the message.' },
 } as const satisfies Record<string, { readonly meaning: string; readonly remedy: string }>
 

@@ -5,7 +5,7 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   const limit = Math.max(2, Math.floor(word.length / 3))
   const ranked = candidates
     .map((candidate) => ({ candidate, far: distance(word.toLowerCase(), candidate.toLowerCase()) }))
-    .filter(({ candidate, far }) => (far <= limit && far < candidate.length) || (candidate.length > 2 && word.startsWith(candidate)))
+    .filter(({ candidate, far }) => (far <= limit && far < candidate.length) || startsAlike(word, candidate))
     .sort((a, b) => a.far - b.far)
   return ranked[0]?.candidate
 }
@@ -14,4 +14,9 @@ export function nearest(word: string, candidates: readonly string[]): string | u
 export function didYouMean(word: string, candidates: readonly string[]): string {
   const near = nearest(word, candidates)
   return near === undefined ? '' : ` Did you mean "${near}"?`
+}
+
+/** One is the beginning of the other: `logging` for `log`, `timeout` for `timeout_seconds`. */
+function startsAlike(word: string, candidate: string): boolean {
+  return Math.min(word.length, candidate.length) > 2 && (word.startsWith(candidate) || candidate.startsWith(word))
 }

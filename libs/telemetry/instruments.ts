@@ -22,7 +22,11 @@ export interface Histogram<Definition extends MetricDefinition> {
   observe(labels: Labels<Definition>, seconds: number): void
 }
 
-export function counter<const Definition extends MetricDefinition>(registry: Registry, cap: LabelCap, definition: Definition): Counter<Definition> {
+export function counter<const Definition extends MetricDefinition>(
+  registry: Registry,
+  cap: LabelCap,
+  definition: Definition,
+): Counter<Definition> {
   const metric = new PromCounter({ ...identity(definition), registers: [registry] })
   const capped = cap.forMetric(definition.labels)
   return {
@@ -42,7 +46,11 @@ export function gauge<const Definition extends MetricDefinition>(registry: Regis
   }
 }
 
-export function histogram<const Definition extends MetricDefinition>(registry: Registry, cap: LabelCap, definition: Definition): Histogram<Definition> {
+export function histogram<const Definition extends MetricDefinition>(
+  registry: Registry,
+  cap: LabelCap,
+  definition: Definition,
+): Histogram<Definition> {
   const metric = new PromHistogram({ ...identity(definition), buckets: [...(definition.buckets ?? [])], registers: [registry] })
   const capped = cap.forMetric(definition.labels)
   return {

@@ -4,7 +4,9 @@ export const OTHER = '_other'
 /** Keeps the number of time series finite when label values come from outside: action names, event names, error codes, routes. */
 export interface LabelCap {
   /** Returns a function that replaces values past the cap; the given object is returned itself when nothing had to be replaced. */
-  forMetric(labelNames: readonly string[]): <Labels extends Readonly<Record<string, string>>>(labels: Labels) => Record<string, string> | Labels
+  forMetric(
+    labelNames: readonly string[],
+  ): <Labels extends Readonly<Record<string, string>>>(labels: Labels) => Record<string, string> | Labels
 }
 
 /** `limit`: distinct values per label of a metric that are shown as they are; first come, first kept. */

@@ -35,7 +35,14 @@ describe('logger', () => {
 
   test('keys never reach the log', () => {
     const { logger, written } = lines()
-    const headers = { authorization: 'Bearer k1', 'x-plugin-key': 'k2', Authorization: 'k3', 'X-Plugin-Key': 'k4', cookie: 'k5', accept: '*/*' }
+    const headers = {
+      authorization: 'Bearer k1',
+      'x-plugin-key': 'k2',
+      Authorization: 'k3',
+      'X-Plugin-Key': 'k4',
+      cookie: 'k5',
+      accept: '*/*',
+    }
     logger.info({ headers, req: { headers }, request: { headers } })
     assert.doesNotMatch(written.join(''), /k[1-5]/)
     assert.match(written.join(''), /"accept":"\*\/\*"/)

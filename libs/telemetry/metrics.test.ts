@@ -6,7 +6,12 @@ describe('metrics', () => {
   test('every metric of the catalogue is registered under its key, and no other', () => {
     const metrics = createMetrics()
     const names = metrics.registry.getMetricsAsArray().map(({ name }) => name)
-    assert.deepEqual(names.sort(), Object.values(METRIC_CATALOGUE).map(({ name }) => name).sort())
+    assert.deepEqual(
+      names.sort(),
+      Object.values(METRIC_CATALOGUE)
+        .map(({ name }) => name)
+        .sort(),
+    )
     for (const key of Object.keys(METRIC_CATALOGUE)) assert.ok(Object.hasOwn(metrics, key), key)
   })
 
@@ -42,7 +47,11 @@ describe('metrics', () => {
     const metrics = createMetrics({ labelLimit: 2 })
     for (const plugin of ['a', 'b', 'c', 'd', 'a']) metrics.jobsStalledTotal.inc({ plugin })
     const series = (await metrics.text()).split('\n').filter((line) => line.startsWith('xcore_jobs_stalled_total{'))
-    assert.deepEqual(series, ['xcore_jobs_stalled_total{plugin="a"} 2', 'xcore_jobs_stalled_total{plugin="b"} 1', 'xcore_jobs_stalled_total{plugin="_other"} 2'])
+    assert.deepEqual(series, [
+      'xcore_jobs_stalled_total{plugin="a"} 2',
+      'xcore_jobs_stalled_total{plugin="b"} 1',
+      'xcore_jobs_stalled_total{plugin="_other"} 2',
+    ])
   })
 
   test('the cap of one metric does not take room from another', async () => {
