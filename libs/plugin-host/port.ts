@@ -2,6 +2,7 @@ import type { Middleware } from 'koa'
 import type { Engine, SubscriptionRegistry } from '../engine/port.ts'
 import type { PluginDirectory } from '../engine/plugin-port.ts'
 import type { PluginName } from '../event-log/index.ts'
+import type { Logger } from '../telemetry/logger.ts'
 
 export type PluginState = 'discovered' | 'loading' | 'ready' | 'draining' | 'unloaded' | 'failed'
 
@@ -23,6 +24,20 @@ export interface PluginStatus {
 export interface PluginPlatform {
   readonly engine: Pick<Engine, 'submit' | 'emit' | 'wait'>
   readonly subscriptions: SubscriptionRegistry
+}
+
+/** Makes a plugin's own instance of a service, once, when it first asks for it: `getService(NAME)`. */
+export type ServiceFactory = (plugin: ServiceOwner) => unknown
+
+export interface ServiceOwner {
+  readonly name: PluginName
+  readonly version: string
+  /** Absolute. */
+  readonly folder: string
+  /** Carries `plugin`. */
+  readonly logger: Logger
+  /** Aborts when the plugin is unloaded. */
+  readonly signal: AbortSignal
 }
 
 /** Holds the plugins of this process: discovery, load in dependency order, lifecycle. */

@@ -1,0 +1,95 @@
+import type { CallOptions, CallResult, EnqueueOptions } from '@xcore/sdk'
+import type { Engine, SubmitRequest } from '../../../engine/port.ts'
+import { XCoreError } from '../../../errors/index.ts'
+import type { Job, PluginName } from '../../../event-log/index.ts'
+import { isTerminal } from '../../../event-log/index.ts'
+import { jsonArgument, secondsArgument } from './arguments.ts'
+import { needsDatabase } from './job-context.ts'
+import { originOf, running } from './running.ts'
+
+const DEFAULT_TIMEOUT_SECONDS = 30
+
+/** What a plugin asks of other plugins: all of it goes through durable jobs. */
+export class TrustedCalls {
+  readonly #plugin: PluginName
+  readonly #engine: Pick<Engine, 'submit' | 'wait'>
+  readonly #now: () => Date
+
+  constructor(plugin: PluginName, engine: Pick<Engine, 'submit' | 'wait'>, now: () => Date) {
+    this.#plugin = plugin
+    this.#engine = engine
+    this.#now = now
+  }
+
+  async call(plugin: string, action: string, payload: unknown, options: CallOptions): Promise<CallResult> {
+    const what = `the call of ${plugin}/${action}`
+    const current = running.getStore()
+    const milliseconds = this.#remaining(options.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS, current?.deadline ?? null)
+    const request = this.#request(plugin, action, payload, what)
+    let jobId
+    try {
+      jobId = (await this.#engine.submit({ ...request, awaited: true })).jobId
+    } catch (thrown) {
+      const refusal = asResult(thrown)
+      if (refusal === undefined) throw thrown
+      return refusal
+    }
+    const job = await this.#engine.wait(jobId, milliseconds, current?.signal ?? undefined)
+    if (job !== undefined && isTerminal(job.state)) return outcome(job)
+    throw new XCoreError('timeout', `${what} was not done within ${milliseconds / 1000} s; its job ${jobId} goes on`, { details: { job_id: jobId } })
+  }
+
+  async enqueue(plugin: string, action: string, payload: unknown, options: EnqueueOptions): Promise<string> {
+    const { priority, delaySeconds, runAt, idempotencyKey } = options
+    if (options.tx !== undefined) throw needsDatabase('enqueue with tx')
+    const { jobId } = await this.#engine.submit({
+      ...this.#request(plugin, action, payload, `the enqueue of ${plugin}/${action}`),
+      ...(priority === undefined ? {} : { priority }),
+      ...(delaySeconds === undefined ? {} : { delaySeconds: secondsArgument('delaySeconds', delaySeconds) }),
+      ...(runAt === undefined ? {} : { runAt }),
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    })
+    return jobId
+  }
+
+  #request(plugin: string, action: string, payload: unknown, what: string): SubmitRequest {
+    return { plugin, action, payload: jsonArgument(payload, `payload of ${what}`), source: 'plugin', ...originOf(this.#plugin, what) }
+  }
+
+  #remaining(timeoutSeconds: number, deadline: Date | null): number {
+    if (!Number.isFinite(timeoutSeconds) || timeoutSeconds <= 0) {
+      throw new XCoreError('bad_request', `callPlugin: expected a timeoutSeconds above 0, found ${timeoutSeconds}`)
+    }
+    const own = timeoutSeconds * 1000
+    return deadline === null ? own : Math.max(0, Math.min(own, deadline.getTime() - this.#now().getTime()))
+  }
+}
+
+// Faults of the call itself, which trying again does not mend.
+function asResult(thrown: unknown): CallResult | undefined {
+  if (!(thrown instanceof XCoreError)) return undefined
+  switch (thrown.code) {
+    case 'not_found':
+    case 'unknown_action':
+    case 'validation_error':
+    case 'permission_denied': {
+      const details = thrown.issues.map(({ path, message }) => ({ path, message }))
+      return { status: 'error', msg: thrown.message, code: thrown.code, ...(details.length > 0 ? { details } : {}) }
+    }
+    default:
+      return undefined
+  }
+}
+
+function outcome(job: Job): CallResult {
+  if (job.state === 'succeeded') return { ...(job.result ?? {}), status: 'ok' }
+  const { code, message, statusCode, details } = job.error ?? { code: 'cancelled', message: `job ${job.id} was cancelled` }
+  return {
+    status: 'error',
+    msg: message,
+    code,
+    ...(statusCode === undefined ? {} : { status_code: statusCode }),
+    ...(details === undefined ? {} : { details }),
+  }
+}
+

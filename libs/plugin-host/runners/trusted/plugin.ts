@@ -1,0 +1,135 @@
+import type { EventMessage, TrustedBase } from '@xcore/sdk'
+import type { Middleware } from 'koa'
+import type { Acceptance, HandlerResult, Invocation } from '../../../engine/plugin-port.ts'
+import type { Subscription } from '../../../engine/port.ts'
+import { XCoreError, messageOf } from '../../../errors/index.ts'
+import type { Job } from '../../../event-log/index.ts'
+import { withDeadline } from '../../deadline.ts'
+import type { LoadedPlugin, PluginSource } from '../../runner.ts'
+import { isFunction, type DeclaredAction } from './actions.ts'
+import type { TrustedEvents } from './events.ts'
+import { TrustedJobContext } from './job-context.ts'
+import { refused, returned, threw } from './outcome.ts'
+import { running } from './running.ts'
+import { anyObject } from './validation.ts'
+
+export interface TrustedPluginParts {
+  readonly source: PluginSource
+  readonly instance: TrustedBase
+  readonly actions: ReadonlyMap<string, DeclaredAction>
+  readonly events: TrustedEvents
+  readonly middleware: Middleware | null
+  /** Aborted when the plugin is unloaded. */
+  readonly gone: AbortController
+}
+
+type Handling =
+  | { readonly found: true; readonly run: (context: TrustedJobContext) => unknown }
+  | { readonly found: false; readonly result: HandlerResult }
+
+/** A trusted plugin that has loaded. */
+export class TrustedPlugin implements LoadedPlugin {
+  readonly #parts: TrustedPluginParts
+  readonly #freeForm: boolean
+  readonly actions: LoadedPlugin['actions']
+  readonly middleware: Middleware | null
+
+  constructor(parts: TrustedPluginParts) {
+    this.#parts = parts
+    this.#freeForm = isFunction(parts.instance.handle)
+    this.middleware = parts.middleware
+    this.actions = [...parts.actions.values()].map(({ name, input, description }) => ({ name, input, ...(description === undefined ? {} : { description }) }))
+  }
+
+  subscriptions(): readonly Subscription[] {
+    return this.#parts.events.subscriptions()
+  }
+
+  accepts(action: string, payload: unknown): Acceptance {
+    const declared = this.#parts.actions.get(action)
+    if (declared === undefined && !this.#freeForm) return { ok: false, reason: 'unknown' }
+    const issues = (declared?.check ?? anyObject)(payload)
+    return issues.length === 0 ? { ok: true } : { ok: false, reason: 'invalid', issues }
+  }
+
+  async execute(invocation: Invocation): Promise<HandlerResult> {
+    const { job, deadline, signal } = invocation
+    const handling = this.#handling(job)
+    if (!handling.found) return handling.result
+    const context = new TrustedJobContext(invocation, this.#parts.source.logger)
+    const current = {
+      job,
+      traceparent: job.meta.traceparent,
+      deadline,
+      signal,
+      get logger() {
+        return context.logger
+      },
+    }
+    return running.run(current, async () => {
+      try {
+        return returned(await handling.run(context))
+      } catch (thrown) {
+        return threw(thrown)
+      }
+    })
+  }
+
+  async unload(): Promise<void> {
+    const { source, instance, events, gone } = this.#parts
+    events.close()
+    try {
+      await withDeadline(source.deadlines.unload, 'onUnload', () => instance.onUnload())
+    } catch (thrown) {
+      throw new XCoreError('plugin_unload_failed', `onUnload of plugin ${source.manifest.name} failed: ${messageOf(thrown)}`, { cause: thrown })
+    } finally {
+      gone.abort()
+    }
+  }
+
+  #handling(job: Job): Handling {
+    switch (job.kind) {
+      case 'action':
+        return this.#action(job)
+      case 'event':
+        return this.#event(job)
+      case 'schedule':
+        return missing(job, `the schedule ${job.name}`)
+    }
+  }
+
+  #action(job: Job): Handling {
+    const { instance, actions } = this.#parts
+    const declared = actions.get(job.name)
+    const { handle } = instance
+    if (declared === undefined && handle === undefined) return missing(job, `the action ${job.name}`)
+    // Checked again: the job may be older than the schema, or a replay with another payload.
+    const issues = (declared?.check ?? anyObject)(job.payload)
+    if (issues.length > 0) {
+      const message = `the payload does not fit the action ${job.name} any more: ${issues.map((issue) => `${issue.path} ${issue.message}`).join('; ')}`
+      return { found: false, result: refused('validation_error', message, issues.map(({ path, message }) => ({ path, message }))) }
+    }
+    if (declared !== undefined) return { found: true, run: (context) => declared.handler.call(declared, job.payload, context) }
+    return { found: true, run: (context) => (isFunction(handle) ? handle.call(instance, job.name, job.payload, context) : undefined) }
+  }
+
+  #event(job: Job): Handling {
+    const { instance, events } = this.#parts
+    const delivered = job.meta.event
+    const handler = delivered === undefined ? undefined : events.handlerOf(delivered.subscription)
+    if (delivered === undefined || handler === undefined) return missing(job, `the subscription ${delivered?.subscription ?? '(none)'} to ${job.name}`)
+    const message: EventMessage<unknown> = {
+      id: delivered.id,
+      name: job.name,
+      data: job.payload,
+      source: delivered.source,
+      time: delivered.time,
+      correlationId: job.correlationId,
+    }
+    return { found: true, run: (context) => handler.call(instance, message, context) }
+  }
+}
+
+function missing(job: Job, what: string): Handling {
+  return { found: false, result: refused('no_handler', `plugin ${job.plugin} has no handler for ${what}; bring it back and replay the job`) }
+}

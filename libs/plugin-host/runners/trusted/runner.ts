@@ -1,0 +1,85 @@
+import { attach } from '../../../sdk/base.ts'
+import type { PluginContext, TrustedBase } from '@xcore/sdk'
+import { XCoreError, didYouMean, messageOf } from '../../../errors/index.ts'
+import { withDeadline } from '../../deadline.ts'
+import type { LoadedPlugin, PluginSource, Runner } from '../../runner.ts'
+import { declaredActions } from './actions.ts'
+import { TrustedCalls } from './calls.ts'
+import { TrustedEvents } from './events.ts'
+import { instantiate } from './import-entry.ts'
+import { TrustedPlugin } from './plugin.ts'
+import { pluginRoutes } from './routes.ts'
+import { running } from './running.ts'
+
+/** Runs plugins in this process, with all its rights. */
+export const trustedRunner: Runner = { load }
+
+async function load(source: PluginSource): Promise<LoadedPlugin> {
+  const { manifest, platform, deadlines } = source
+  const gone = new AbortController()
+  const events = new TrustedEvents({
+    plugin: manifest.name,
+    version: manifest.version,
+    maxAttempts: manifest.runtime.retry.maxAttempts,
+    engine: platform.engine,
+    registry: platform.subscriptions,
+    logger: source.logger,
+  })
+  try {
+    const instance = await withDeadline(deadlines.load, `the import of ${manifest.entryPoint}`, () => instantiate(source.folder, manifest.entryPoint))
+    inject(instance, source, events, gone.signal)
+    await withDeadline(deadlines.load, 'onLoad', () => instance.onLoad()).catch((thrown: unknown) => {
+      throw new XCoreError('plugin_load_failed', `onLoad of plugin ${manifest.name} failed: ${messageOf(thrown)}`, { cause: thrown })
+    })
+    const actions = declaredActions(instance.actions)
+    const middleware = await withDeadline(deadlines.load, 'getRouter', () => pluginRoutes(instance, source.logger, gone.signal))
+    await events.publish()
+    return new TrustedPlugin({ source, instance, actions, events, middleware, gone })
+  } catch (thrown) {
+    events.close()
+    gone.abort()
+    if (thrown instanceof XCoreError && thrown.code === 'plugin_load_failed') throw thrown
+    throw new XCoreError('plugin_load_failed', `plugin ${manifest.name} could not be loaded: ${messageOf(thrown)}`, { cause: thrown })
+  }
+}
+
+function inject(instance: TrustedBase, source: PluginSource, events: TrustedEvents, signal: AbortSignal): void {
+  const { manifest, platform } = source
+  const calls = new TrustedCalls(manifest.name, platform.engine, source.now)
+  const ctx: PluginContext = {
+    name: manifest.name,
+    version: manifest.version,
+    env: source.env,
+    config: manifest.config,
+    get logger() {
+      return running.getStore()?.logger ?? source.logger
+    },
+    events,
+    metrics: source.metrics,
+    signal,
+  }
+  attach(instance, {
+    ctx: Object.freeze(ctx),
+    previousState: undefined,
+    getService: serviceDirectory(source, signal),
+    callPlugin: (...call) => calls.call(...call),
+    enqueue: (...call) => calls.enqueue(...call),
+  })
+}
+
+function serviceDirectory(source: PluginSource, signal: AbortSignal): (name: string) => unknown {
+  const { manifest, folder, logger, services } = source
+  const made = new Map<string, unknown>()
+  return (name) => {
+    const factory = Object.hasOwn(services, name) ? services[name] : undefined
+    if (factory === undefined) {
+      const names = Object.keys(services)
+      throw new XCoreError(
+        'service_unknown',
+        `getService: plugin ${manifest.name} asked for ${JSON.stringify(name)}; expected one of: ${names.join(', ') || '(this host has no services)'}.${didYouMean(String(name), names)}`,
+      )
+    }
+    if (!made.has(name)) made.set(name, factory({ name: manifest.name, version: manifest.version, folder, logger, signal }))
+    return made.get(name)
+  }
+}

@@ -1,0 +1,40 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { XCoreError } from '../../../errors/index.ts'
+import type { Origin } from '../../../engine/port.ts'
+import type { Job, PluginName } from '../../../event-log/index.ts'
+import type { Logger } from '../../../telemetry/logger.ts'
+
+/** How many events, calls and enqueues may lie between an outside request and a job. */
+export const MAX_DEPTH = 32
+
+/** What plugin code runs for: a job, or a request to one of its routes. */
+export interface Running {
+  readonly job: Job | null
+  readonly traceparent: string | undefined
+  readonly deadline: Date | null
+  readonly signal: AbortSignal | null
+  readonly logger: Logger
+}
+
+/** Follows plugin code through its awaits, so that what it asks for is joined to what it runs for. */
+export const running = new AsyncLocalStorage<Running>()
+
+/** The origin of what `plugin` asks for now. Throws XCoreError `loop_detected` past 32 levels. */
+export function originOf(plugin: PluginName, what: string): Origin {
+  const current = running.getStore()
+  const job = current?.job ?? null
+  const depth = (job?.meta.depth ?? 0) + 1
+  if (depth > MAX_DEPTH) {
+    throw new XCoreError(
+      'loop_detected',
+      `${what} by plugin ${plugin}: expected a chain of at most ${MAX_DEPTH} events and calls, found one more (correlation id ${job?.correlationId}); ` +
+        'plugins seem to set each other off, break the circle',
+    )
+  }
+  return {
+    caller: plugin,
+    depth,
+    ...(job === null ? {} : { correlationId: job.correlationId, causationId: job.id }),
+    ...(current?.traceparent === undefined ? {} : { traceparent: current.traceparent }),
+  }
+}
