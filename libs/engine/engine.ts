@@ -73,7 +73,7 @@ export function createEngine(options: EngineOptions): RunningEngine {
       for (const { plugin, data } of requests) metrics.jobsSubmittedTotal.inc({ plugin, kind: data.kind, source: data.source })
     },
   })
-  const settler = createSettler({ database, queue, logger, onCommit, onSettled: (jobs) => waiters.settled(jobs) })
+  const settler = createSettler({ database, queue, logger, onCommit, onSettled: (jobs) => waiters.settled(jobs.filter((job) => isTerminal(job.state))) })
   const { submit, emit } = createSubmitter({ acceptance, plugins, metrics, clock, ids })
   const registry = createSubscriptionRegistry(database)
 
