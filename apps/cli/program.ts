@@ -6,9 +6,13 @@ import { emitCommand } from './commands/emit.ts'
 import { jobsCommand } from './commands/jobs.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { pluginCommand } from './commands/plugin.ts'
+import { apiCommand, startCommand, workerCommand } from './commands/services.ts'
 import { statusCommand } from './commands/status.ts'
 
 const COMMANDS = [
+  startCommand,
+  apiCommand,
+  workerCommand,
   migrateCommand,
   doctorCommand,
   statusCommand,

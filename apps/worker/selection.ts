@@ -1,48 +1,40 @@
-import type { WorkerGroup } from '../../libs/config/index.ts'
+import type { WorkerGroup as GroupSetting } from '../../libs/config/index.ts'
+import { EVERYTHING } from '../../libs/engine/consumers.ts'
+import type { WorkerGroup } from '../../libs/engine/consumers.ts'
 import { XCoreError, didYouMean } from '../../libs/errors/index.ts'
-import { matchGlob } from '../../libs/event-log/glob.ts'
 
-/** Which plugins' jobs a worker process runs, and how many at once. */
-export interface Selection {
-  /** As configured, for logs; `*` is every plugin. */
-  readonly patterns: readonly string[]
-  /** Jobs at once in the whole process; null: no limit but the plugins' own. */
-  readonly concurrency: number | null
-}
-
-export const EVERYTHING: Selection = { patterns: ['*'], concurrency: null }
-
+/** What `xcore worker` was told on its command line. */
 export interface SelectionOptions {
   /** A name of `worker.groups`. */
   readonly group?: string
   /** Names or globs, comma-separated. */
   readonly plugins?: string
+  /** Jobs at once in the process. */
   readonly concurrency?: string
 }
 
-/** Throws XCoreError `config_invalid` for an unknown group and for options that make no sense. */
-export function selectionOf(groups: Readonly<Record<string, WorkerGroup>>, options: SelectionOptions): Selection {
+/** Which plugins' jobs a worker process runs. Throws XCoreError `config_invalid` for an unknown group and for options that make no sense. */
+export function selectionOf(groups: Readonly<Record<string, GroupSetting>>, options: SelectionOptions): WorkerGroup {
   if (options.group !== undefined && options.plugins !== undefined) {
     throw new XCoreError('config_invalid', '--group and --plugins were both given: a group says which plugins it takes; pass one of them.')
   }
-  const base = options.group === undefined ? named(options.plugins) : group(groups, options.group)
-  return options.concurrency === undefined ? base : { ...base, concurrency: concurrencyOf(options.concurrency) }
+  const selection = options.group === undefined ? named(options.plugins) : groupNamed(groups, options.group)
+  return options.concurrency === undefined ? selection : { ...selection, concurrency: concurrencyOf(options.concurrency) }
 }
 
-export function isSelected(selection: Selection, plugin: string): boolean {
-  return selection.patterns.some((pattern) => matchGlob(pattern, plugin))
-}
-
-function named(plugins: string | undefined): Selection {
+function named(plugins: string | undefined): WorkerGroup {
   if (plugins === undefined) return EVERYTHING
-  const patterns = plugins.split(',').map((name) => name.trim()).filter((name) => name !== '')
+  const patterns = plugins
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
   if (patterns.length === 0) throw new XCoreError('config_invalid', '--plugins: expected names or globs, comma-separated, found nothing.')
-  return { patterns, concurrency: null }
+  return { ...EVERYTHING, plugins: patterns }
 }
 
-function group(groups: Readonly<Record<string, WorkerGroup>>, name: string): Selection {
+function groupNamed(groups: Readonly<Record<string, GroupSetting>>, name: string): WorkerGroup {
   const found = Object.hasOwn(groups, name) ? groups[name] : undefined
-  if (found !== undefined) return { patterns: found.plugins, concurrency: found.concurrency }
+  if (found !== undefined) return { name, plugins: found.plugins, concurrency: found.concurrency ?? EVERYTHING.concurrency }
   const names = Object.keys(groups)
   const known = names.length === 0 ? 'xcore.yaml has no worker.groups' : `known are ${names.join(', ')}`
   throw new XCoreError('config_invalid', `--group: there is no worker group ${name}; ${known}.${didYouMean(name, names)}`)

@@ -1,0 +1,100 @@
+import { hostname } from 'node:os'
+import type { Config, QueueDriver } from '../../libs/config/index.ts'
+import { createEngine } from '../../libs/engine/index.ts'
+import type { RunningEngine } from '../../libs/engine/index.ts'
+import { XCoreError } from '../../libs/errors/index.ts'
+import { FRAMEWORK_VERSION } from '../../libs/manifest/index.ts'
+import { createPluginHost } from '../../libs/plugin-host/index.ts'
+import type { PluginHost } from '../../libs/plugin-host/index.ts'
+import { createDatabase } from '../../libs/postgres/database.ts'
+import { migrate } from '../../libs/postgres/migrator.ts'
+import { createNotifications } from '../../libs/postgres/listen-notify.ts'
+import type { Notifications } from '../../libs/postgres/notifications.ts'
+import type { Database } from '../../libs/postgres/sql.ts'
+import type { Queue } from '../../libs/queue/index.ts'
+import { createPgBossQueue } from '../../libs/queue/pg-boss/queue.ts'
+import { createMetrics } from '../../libs/telemetry/index.ts'
+import type { Logger, Metrics } from '../../libs/telemetry/index.ts'
+import { createReadiness } from './readiness.ts'
+import type { Readiness } from './readiness.ts'
+
+export type ProcessRole = 'standalone' | 'api' | 'worker'
+
+export interface PlatformOptions {
+  readonly config: Config
+  readonly databaseUrl: string
+  readonly logger: Logger
+  readonly role: ProcessRole
+  /** Aborts when the process is told to stop before it is up. */
+  readonly signal: AbortSignal
+}
+
+/** What every process of XCore stands on, whether it serves HTTP, runs jobs, or both. */
+export interface Platform {
+  readonly engine: RunningEngine
+  readonly host: PluginHost
+  readonly queue: Queue
+  readonly metrics: Metrics
+  readonly readiness: () => Promise<Readiness>
+  readonly draining: AbortController
+}
+
+/**
+ * Opens database, notifications, queue, engine and plugins, in this order; each is pushed on `stack`, whose disposal closes them
+ * in reverse, also when a later step fails.
+ */
+export async function openPlatform(stack: AsyncDisposableStack, options: PlatformOptions): Promise<Platform> {
+  const { config, databaseUrl: url, logger, role, signal } = options
+  const draining = new AbortController()
+  const metrics = createMetrics({ processMetrics: true })
+  metrics.buildInfo.set({ version: FRAMEWORK_VERSION, node: process.versions.node }, 1)
+
+  const applied = await migrate(url, { logger })
+  if (applied.length > 0) logger.info({ migrations: applied }, 'The database was brought up to date')
+  signal.throwIfAborted()
+
+  const database = openDatabase(stack, { url, applicationName: `xcore ${role}`, max: 10, logger })
+  const notifications = createNotifications({ url, logger })
+  stack.defer(() => notifications.stop())
+  await notifications.start()
+  const queue = openQueue(stack, config.queue.driver, { url, database, notifications, logger, role })
+  await queue.start()
+  signal.throwIfAborted()
+
+  const host = createPluginHost({ dir: config.plugins.dir, frameworkVersion: FRAMEWORK_VERSION, hostEnv: process.env, logger, metrics })
+  const engine = createEngine({ database, queue, notifications, plugins: host, metrics, logger, worker: `${hostname()}/${process.pid}` })
+  stack.defer(() => engine.close())
+  stack.defer(() => host.unloadAll())
+  await host.loadAll({ engine, subscriptions: engine.subscriptions })
+  await queue.declare(host.runnable().map((plugin) => plugin.name))
+  signal.throwIfAborted()
+
+  const readiness = createReadiness({ database, plugins: () => host.statuses(), draining: draining.signal })
+  return { engine, host, queue, metrics, readiness, draining }
+}
+
+function openDatabase(stack: AsyncDisposableStack, options: Parameters<typeof createDatabase>[0]): Database {
+  const database = createDatabase(options)
+  stack.defer(() => database.close())
+  return database
+}
+
+interface QueueParts {
+  readonly url: string
+  readonly database: Database
+  readonly notifications: Notifications
+  readonly logger: Logger
+  readonly role: ProcessRole
+}
+
+function openQueue(stack: AsyncDisposableStack, driver: QueueDriver, parts: QueueParts): Queue {
+  if (driver !== 'pg-boss') {
+    throw new XCoreError('config_invalid', `queue.driver: ${driver} is not part of this version of XCore. Set XCORE_QUEUE_DRIVER=pg-boss, or unset REDIS_URL.`)
+  }
+  const { url, database, notifications, logger, role } = parts
+  // A claim that a crash of Postgres forgets only makes its job run again: it need not wait for the disk.
+  const claims = openDatabase(stack, { url, applicationName: `xcore ${role} claims`, max: 4, synchronousCommit: 'off', logger })
+  const queue = createPgBossQueue({ url, database, claims, notifications, logger })
+  stack.defer(() => queue.stop())
+  return queue
+}
