@@ -1,6 +1,6 @@
 /** Entry of every process that the bench starts: plays one role of one contender. Driven by role-process.ts over IPC. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { contenders, httpContenders } from './contenders.ts'
+import { contenders, httpServers } from './contenders.ts'
 import type { Closable } from './contender.ts'
 import type { Assignment, ChildMessage, ParentMessage } from './messages.ts'
 import { parseOwnJson } from './own-json.ts'
@@ -53,7 +53,7 @@ const openers: Record<Assignment['role'], () => Promise<Part>> = {
     }
   },
   async http() {
-    const server = httpContenders.find((one) => one.name === assignment.contender)
+    const server = httpServers.find((one) => one.name === assignment.contender)
     if (!server) throw new Error(`no HTTP contender ${assignment.contender}`)
     return server.serve(place)
   },

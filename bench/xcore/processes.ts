@@ -1,0 +1,49 @@
+import { subscribe } from 'node:diagnostics_channel'
+import { composeApi } from '../../apps/api/compose.ts'
+import { composeStandalone } from '../../apps/cli/compose.ts'
+import { openPlatform } from '../../apps/platform/compose.ts'
+import { composeWorker } from '../../apps/worker/compose.ts'
+import { EVERYTHING } from '../../libs/engine/index.ts'
+import type { Engine } from '../../libs/engine/index.ts'
+import type { Closable, Place } from '../harness/contender.ts'
+import { settingsFor } from './settings.ts'
+
+const DEADLINE_MS = 5_000
+
+/** An engine without HTTP and without a worker: what a producer needs. */
+export async function openProducer(place: Place): Promise<Closable & { readonly engine: Engine }> {
+  const { config, logger, signal } = settingsFor(place)
+  const stack = new AsyncDisposableStack()
+  const { engine } = await openPlatform(stack, { config, databaseUrl: place.databaseUrl, logger, role: 'api', signal })
+  return { engine, close: () => stack.disposeAsync() }
+}
+
+/** Submits and runs in one process, without HTTP. */
+export async function openBoth(place: Place): Promise<Closable & { readonly engine: Engine }> {
+  const { config, logger, signal } = settingsFor(place)
+  const stack = new AsyncDisposableStack()
+  const { engine } = await openPlatform(stack, { config, databaseUrl: place.databaseUrl, logger, role: 'standalone', signal })
+  const consumers = engine.consumers({ groups: [EVERYTHING] })
+  stack.defer(() => consumers.stop(DEADLINE_MS))
+  await consumers.start()
+  return { engine, close: () => stack.disposeAsync() }
+}
+
+/** `xcore worker`. */
+export async function openWorker(place: Place, ran: () => void): Promise<Closable> {
+  subscribe('xcore.bench.ran', ran)
+  const service = await composeWorker({ ...settingsFor(place), selection: EVERYTHING })
+  return { close: () => service.stop(DEADLINE_MS) }
+}
+
+/** `xcore api`. */
+export async function openApi(place: Place): Promise<Closable & { readonly url: string }> {
+  const service = await composeApi(settingsFor(place))
+  return { url: `${service.url}/ipc/noop/noop`, close: () => service.stop(DEADLINE_MS) }
+}
+
+/** `xcore start`, on the bench's Postgres. */
+export async function openStandalone(place: Place): Promise<Closable & { readonly url: string }> {
+  const service = await composeStandalone(settingsFor(place))
+  return { url: `${service.url}/ipc/noop/noop`, close: () => service.stop(DEADLINE_MS) }
+}
