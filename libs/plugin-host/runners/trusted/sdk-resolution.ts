@@ -18,8 +18,8 @@ export class SdkResolution implements Disposable {
   readonly #hooks = registerHooks({
     resolve: (specifier, context, nextResolve) => {
       if (!isShared(specifier) || !this.#isOfPlugin(context.parentURL)) return nextResolve(specifier, context)
-      const url = sdk[specifier]
-      return nextResolve(url ?? specifier, { ...context, parentURL: import.meta.url })
+      // The same file for `import` and `require`: two builds of one library would be two copies.
+      return { url: sdk[specifier] ?? import.meta.resolve(specifier), shortCircuit: true }
     },
   })
 
