@@ -8,10 +8,11 @@ export type Authorize = (headers: IncomingHttpHeaders, scope: Scope) => string |
 
 /**
  * Compares SHA-256 digests in constant time, and always all of them, so that neither the length nor the position of a key shows in the
- * time it takes. A slow hash would add nothing: keys are random, not chosen by people. With no keys everything is allowed.
+ * time it takes. A slow hash would add nothing: keys are random, not chosen by people.
+ * With no keys everything on this machine is allowed, except the pages of other sites in somebody's browser.
  */
 export function createAuthorize(keys: readonly ApiKey[]): Authorize {
-  if (keys.length === 0) return () => undefined
+  if (keys.length === 0) return refuseCrossSite
   const known = keys.map((key) => ({ name: key.name, scopes: new Set(key.scopes), digest: digestOf(key.key) }))
   return (headers, scope) => {
     const sent = sentKey(headers)
@@ -28,6 +29,12 @@ export function createAuthorize(keys: readonly ApiKey[]): Authorize {
       throw new XCoreError('permission_denied', `The key "${found.name}" lacks the scope "${scope}".`)
     }
     return found.name
+  }
+}
+
+function refuseCrossSite(headers: IncomingHttpHeaders): undefined {
+  if (headers['sec-fetch-site'] === 'cross-site') {
+    throw new XCoreError('permission_denied', 'A page of another site may not call XCore without a key: configure auth.keys.')
   }
 }
 

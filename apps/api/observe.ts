@@ -31,7 +31,6 @@ export function sendProblem(ctx: ApiContext, answer: Problem): void {
   if (ctx.res.headersSent) return
   if (answer.headers !== undefined) ctx.set({ ...answer.headers })
   if (answer.retryAfterSeconds !== undefined) ctx.set('Retry-After', String(Math.max(1, Math.ceil(answer.retryAfterSeconds))))
-  if (answer.status === 401) ctx.set('WWW-Authenticate', 'Bearer realm="xcore"')
   ctx.status = answer.status
   ctx.set('Content-Type', 'application/problem+json')
   ctx.body = JSON.stringify(problemJson(answer))

@@ -7,7 +7,7 @@ import { readBody } from './body.ts'
 import type { ApiContext, ApiScope } from './handler.ts'
 import { isStatusError, statusErrorProblem } from './http-error.ts'
 import { internalError, sendProblem } from './observe.ts'
-import { problem } from './problem.ts'
+import { codeOfStatus, problem, reasonPhrase } from './problem.ts'
 import { answerOtherMethod } from './routing.ts'
 
 const MOUNT = '/plugins/'
@@ -76,14 +76,25 @@ async function runWithin(api: ApiScope, ctx: ApiContext, routes: PluginRoutes): 
 async function runRoutes(api: ApiScope, ctx: ApiContext, routes: PluginRoutes): Promise<void> {
   try {
     await routes.middleware(ctx, async () => undefined)
+    stringifyBody(ctx)
   } catch (error) {
     if (ctx.respond === false) api.logger.warn({ err: error, plugin: routes.plugin }, 'a route failed after its timeout')
     else sendThrown(api, ctx, routes, error)
     return
   }
-  if (ctx.respond === false || ctx.status !== 404 || (ctx.body !== undefined && ctx.body !== null)) return
-  if (answerOtherMethod(ctx)) return
-  sendProblem(ctx, problem('not_found', `There is no ${ctx.method} ${ctx.path} in the plugin "${routes.plugin}".`))
+  const { status } = ctx
+  if (ctx.respond === false || status < 400 || (ctx.body !== undefined && ctx.body !== null)) return
+  if (status === 404 && answerOtherMethod(ctx)) return
+  const detail = status === 404 ? `There is no ${ctx.method} ${ctx.path} in the plugin "${routes.plugin}".` : reasonPhrase(status)
+  sendProblem(ctx, problem(codeOfStatus(status), detail, { status }))
+}
+
+/** Koa would do it after us, where a cycle or a BigInt could no longer be answered properly. */
+function stringifyBody(ctx: ApiContext): void {
+  const body: unknown = ctx.body
+  if (typeof body !== 'object' || body === null || ctx.respond === false) return
+  const prototype: unknown = Object.getPrototypeOf(body)
+  if (prototype === Object.prototype || prototype === null || Array.isArray(body)) ctx.body = JSON.stringify(body)
 }
 
 function sendThrown(api: ApiScope, ctx: ApiContext, routes: PluginRoutes, error: unknown): void {

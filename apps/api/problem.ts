@@ -65,6 +65,7 @@ export function problemOf(error: XCoreError): Problem | undefined {
     detail: error.message,
     ...(error.issues.length > 0 && { errors: error.issues }),
     ...(retryAfter !== undefined && { retryAfterSeconds: retryAfter }),
+    ...(status === 401 && { headers: { 'WWW-Authenticate': 'Bearer realm="xcore"' } }),
   }
 }
 

@@ -23,7 +23,26 @@ export async function startApi(overrides: Partial<ApiDeps> = {}): Promise<Starte
   const engine = new MemoryEngine()
   const observed: StartedApi['observed'] = []
   const log: Record<string, unknown>[] = []
-  const api = createApi({
+  const api = createApi({ ...testDeps(engine, observed, log), ...overrides })
+  const { url, port } = await api.listen('127.0.0.1', 0)
+  const request: StartedApi['request'] = (path, init) => fetch(url + path, init)
+  return {
+    api,
+    engine,
+    url,
+    port,
+    observed,
+    log,
+    request,
+    post: (path, body, headers = {}) =>
+      request(path, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }),
+    [Symbol.asyncDispose]: () => api.close(0),
+  }
+}
+
+/** What an api needs, with nothing behind it but the engine. */
+export function testDeps(engine = new MemoryEngine(), observed: StartedApi['observed'] = [], log: StartedApi['log'] = []): ApiDeps {
+  return {
     engine,
     host: { statuses: () => [], status: () => undefined, routes: () => undefined, find: () => undefined, refusal: () => undefined },
     queue: { depths: async () => [] },
@@ -38,21 +57,6 @@ export async function startApi(overrides: Partial<ApiDeps> = {}): Promise<Starte
     rateTokens: { take: async (_plugin, _limit, n) => ({ granted: n, retryAfterSeconds: 0 }) },
     readiness: async () => ({ ready: true, checks: [{ name: 'postgres', ok: true }] }),
     version: '3.0.0',
-    ...overrides,
-  })
-  const { url, port } = await api.listen('127.0.0.1', 0)
-  const request: StartedApi['request'] = (path, init) => fetch(url + path, init)
-  return {
-    api,
-    engine,
-    url,
-    port,
-    observed,
-    log,
-    request,
-    post: (path, body, headers = {}) =>
-      request(path, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }),
-    [Symbol.asyncDispose]: () => api.close(0),
   }
 }
 

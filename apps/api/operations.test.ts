@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { eventId, pluginName } from '../../libs/event-log/index.ts'
+import type { PluginStatus } from '../../libs/plugin-host/port.ts'
+import { jsonOf, startApi, testDeps } from './testing/start-api.ts'
+
+const SHOP: PluginStatus = {
+  name: 'shop',
+  folder: 'shop',
+  version: '1.2.3',
+  state: 'ready',
+  manifest: { name: 'shop' },
+  lastError: null,
+  actions: [
+    { name: 'create_order', input: { type: 'object', properties: { amount: { type: 'number' } } } },
+    { name: 'free', input: null },
+  ],
+  subscriptions: [{ id: 'a', pattern: 'user.*', priority: 50 }],
+}
+const BROKEN: PluginStatus = {
+  ...SHOP,
+  name: 'broken',
+  version: null,
+  state: 'failed',
+  manifest: null,
+  lastError: { code: 'manifest_invalid', message: 'plugin.yaml:3' },
+  actions: [{ name: 'never', input: null }],
+}
+const host = { ...testDeps().host, statuses: () => [SHOP, BROKEN], status: (name: string) => [SHOP, BROKEN].find((plugin) => plugin.name === name) }
+
+test('readiness says what is missing, and that the process is stopping', async () => {
+  let ready = true
+  const stop = new AbortController()
+  await using api = await startApi({
+    readiness: async () => ({ ready, checks: [{ name: 'postgres', ok: ready, ...(!ready && { detail: 'no connection' }) }] }),
+    draining: stop.signal,
+  })
+  assert.deepEqual(await jsonOf(await api.request('/readyz')), { status: 'ready' })
+  assert.deepEqual(await jsonOf(await api.request('/readyz?verbose')), { status: 'ready', checks: [{ name: 'postgres', ok: true }] })
+  ready = false
+  const away = await api.request('/readyz?verbose')
+  assert.equal(away.status, 503)
+  assert.equal(away.headers.get('content-type'), 'application/problem+json')
+  assert.ok(away.headers.has('retry-after'))
+  const body = await jsonOf(away)
+  assert.equal(body['code'], 'not_ready')
+  assert.match(String(body['detail']), /postgres/)
+  assert.deepEqual(body['checks'], [{ name: 'postgres', ok: false, detail: 'no connection' }])
+  ready = true
+  stop.abort()
+  const stopping = await api.request('/readyz')
+  assert.equal(stopping.status, 503)
+  assert.match(await stopping.text(), /draining/)
+  assert.equal((await api.request('/livez')).status, 200)
+})
+
+test('metrics are text, HEAD works', async () => {
+  await using api = await startApi()
+  const response = await api.request('/metrics')
+  assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0.0.4/)
+  assert.match(await response.text(), /# HELP/)
+  assert.equal((await api.request('/livez', { method: 'HEAD' })).status, 200)
+})
+
+test('plugins and queues', async () => {
+  const now = new Date('2026-03-01T12:00:00Z')
+  const depth = { plugin: pluginName('shop'), waiting: 3, delayed: 2, held: 1, oldestWaitingSince: new Date('2026-03-01T11:59:50Z') }
+  await using api = await startApi({ host, now: () => now, queue: { depths: async () => [depth] } })
+  const list = await jsonOf(await api.request('/admin/plugins'))
+  assert.ok(Array.isArray(list['plugins']) && list['plugins'].length === 2)
+  assert.deepEqual(await jsonOf(await api.request('/admin/plugins/broken')), {
+    name: 'broken',
+    version: null,
+    state: 'failed',
+    last_error: { code: 'manifest_invalid', message: 'plugin.yaml:3' },
+    folder: 'shop',
+    manifest: null,
+    actions: [{ name: 'never', input: null }],
+    subscriptions: [{ id: 'a', pattern: 'user.*', priority: 50 }],
+  })
+  assert.equal((await api.request('/admin/plugins/none')).status, 404)
+  assert.deepEqual(await jsonOf(await api.request('/admin/queues')), {
+    queues: [{ plugin: 'shop', depth: 6, waiting: 3, delayed: 2, active: 1, oldest_waiting_seconds: 10, rate_limit: null }],
+  })
+})
+
+test('the description lists every endpoint and the declared actions of ready plugins', async () => {
+  await using api = await startApi({ host })
+  const document = await jsonOf(await api.request('/openapi.json'))
+  assert.equal(document['openapi'], '3.1.0')
+  const paths = Object.keys(document['paths'] ?? {})
+  for (const path of ['/ipc/{plugin}/{action}', '/events', '/jobs/{id}/cancel', '/openapi.json', '/ipc/shop/create_order', '/ipc/shop/free']) {
+    assert.ok(paths.includes(path), path)
+  }
+  assert.ok(!paths.includes('/ipc/broken/never'))
+  const text = JSON.stringify(document)
+  for (const [, reference] of text.matchAll(/"\$ref":"#\/components\/schemas\/(\w+)"/g)) assert.ok(text.includes(`"${reference}":{`))
+})
+
+test('an emitted event without subscribers is accepted', async () => {
+  await using api = await startApi()
+  api.engine.emit = async () => ({ eventId: eventId('e'), jobs: [], replayed: false })
+  const response = await api.request('/events', {
+    method: 'POST',
+    headers: { 'content-type': 'application/cloudevents+json' },
+    body: JSON.stringify({ specversion: '1.0', id: '1', source: '/a', type: 't' }),
+  })
+  assert.deepEqual(await jsonOf(response), { event_id: 'e', jobs: [] })
+})
