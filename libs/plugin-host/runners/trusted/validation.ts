@@ -1,6 +1,7 @@
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { TLocalizedValidationError } from 'typebox/error'
+import { Settings } from 'typebox/system'
 import type { Issue } from '../../../errors/index.ts'
 
 /** Checks a payload; an empty list: it fits. */
@@ -9,7 +10,7 @@ export type PayloadCheck = (payload: unknown) => readonly Issue[]
 /** Compiles a schema. Throws what TypeBox throws for one that can't be compiled. */
 export function compileCheck(schema: TSchema): PayloadCheck {
   const validator = Compile(schema)
-  return (payload) => (validator.Check(payload) ? [] : issuesOf(validator.Errors(payload), payload))
+  return (payload) => (validator.Check(payload) ? [] : issuesOf(errorsOf(() => validator.Errors(payload)), payload))
 }
 
 /** Of actions without a schema, and of free-form ones. */
@@ -19,18 +20,32 @@ export const anyObject: PayloadCheck = (payload) =>
     : [{ path: '/payload', message: `must be an object, found ${shown(payload)}` }]
 
 const MAX_ISSUES = 20
+const UNKNOWN_FIELD = 'must not be here: no such field is known'
+
+// TypeBox stops at 8 errors by a process-wide setting, and an unknown field costs two. Raised for this synchronous call only.
+function errorsOf(collect: () => TLocalizedValidationError[]): readonly TLocalizedValidationError[] {
+  const { maxErrors } = Settings.Get()
+  Settings.Set({ maxErrors: 2 * MAX_ISSUES })
+  try {
+    return collect()
+  } finally {
+    Settings.Set({ maxErrors })
+  }
+}
 
 function issuesOf(errors: readonly TLocalizedValidationError[], payload: unknown): readonly Issue[] {
-  const issues: Issue[] = []
+  const issues = new Map<string, Issue>()
+  const add = (issue: Issue): unknown => issues.set(`${issue.path} ${issue.message}`, issue)
   for (const [pointer, group] of Map.groupBy(errors, (error) => error.instancePath)) {
     const found = valueAt(payload, pointer)
-    const choices = group.flatMap((error) => choicesOf(error))
+    const choices = [...new Set(group.flatMap((error) => choicesOf(error)))]
     if (choices.length > 0) {
-      issues.push({ path: `/payload${pointer}`, message: `must be ${choices.length > 1 ? 'one of ' : ''}${choices.join(', ')}, found ${shown(found)}` })
+      add({ path: `/payload${pointer}`, message: `must be ${choices.length > 1 ? 'one of ' : ''}${choices.join(', ')}, found ${shown(found)}` })
     }
-    for (const error of group) issues.push(...describe(error, pointer, found, choices.length > 0))
+    for (const error of group) describe(error, pointer, found, choices.length > 0).forEach(add)
   }
-  return issues.slice(0, MAX_ISSUES)
+  // Never none: an empty list says that the payload fits.
+  return issues.size === 0 ? [{ path: '/payload', message: 'does not fit the schema' }] : [...issues.values()].slice(0, MAX_ISSUES)
 }
 
 function choicesOf(error: TLocalizedValidationError): readonly string[] {
@@ -45,9 +60,11 @@ function describe(error: TLocalizedValidationError, pointer: string, found: unkn
     case 'required':
       return error.params.requiredProperties.map((key) => ({ path: `${path}/${escaped(key)}`, message: 'is required, found nothing' }))
     case 'additionalProperties':
-      return error.params.additionalProperties.map((key) => ({ path: `${path}/${escaped(key)}`, message: 'must not be here: no such field is known' }))
-    // Repeats an unknown field, or a choice told above.
+      return error.params.additionalProperties.map((key) => ({ path: `${path}/${escaped(key)}`, message: UNKNOWN_FIELD }))
+    // What nothing fits: an unknown field, told again.
     case 'boolean':
+      return [{ path, message: UNKNOWN_FIELD }]
+    // Told above.
     case 'const':
     case 'enum':
       return []
