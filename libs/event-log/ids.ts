@@ -35,3 +35,9 @@ export function correlationId(text: string): CorrelationId {
 export function pluginName(text: string): PluginName {
   return text as PluginName
 }
+
+/** The lowest UUID v7 of that millisecond: turns a bound on time into a bound on ids. */
+export function lowestIdAt(ms: number): string {
+  const hex = Math.max(0, Math.floor(ms)).toString(16).padStart(12, '0')
+  return `${hex.slice(0, 8)}-${hex.slice(8)}-0000-0000-000000000000`
+}

@@ -60,7 +60,7 @@ export const METRIC_CATALOGUE = {
   queueJobs: {
     type: 'gauge',
     name: 'xcore_queue_jobs',
-    help: 'Jobs on the queue (state: waiting, delayed, held).',
+    help: 'Jobs on the queue (state: queued, scheduled, active). A job that waits for its next attempt counts as scheduled.',
     labels: ['plugin', 'state'],
   },
   queueOldestWaitingSeconds: {
