@@ -44,7 +44,11 @@ export interface RunningCli extends AsyncDisposable {
 
 /** Starts a service and waits until it tells its URL. Disposing kills it. */
 export async function startCli(args: readonly string[], options: CliOptions): Promise<RunningCli> {
-  const child = spawn(process.execPath, [XCORE, ...args], { cwd: options.cwd, env: cleanEnv(options.env), stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [XCORE, ...args], {
+    cwd: options.cwd,
+    env: cleanEnv(options.env),
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   const lines: string[] = []
   const watchers = new Set<(line: string) => void>()
   createInterface({ input: child.stdout }).on('line', (line) => {

@@ -69,7 +69,14 @@ test('commands that need a server name the remedy when none answers', async () =
   const probe = createServer()
   const port = await new Promise<number>((resolve) => probe.listen(0, '127.0.0.1', () => resolve(Object(probe.address()).port)))
   await new Promise((resolve) => probe.close(resolve))
-  for (const args of [['call', 'hello', 'ping'], ['emit', 'user.created', '{}'], ['status'], ['jobs', 'list'], ['jobs', 'show', 'x'], ['plugin', 'list']]) {
+  for (const args of [
+    ['call', 'hello', 'ping'],
+    ['emit', 'user.created', '{}'],
+    ['status'],
+    ['jobs', 'list'],
+    ['jobs', 'show', 'x'],
+    ['plugin', 'list'],
+  ]) {
     const result = await runCli([...args, '--json'], { cwd: folder.path, env: { XCORE_HTTP_PORT: String(port) } })
     assert.equal(result.code, 1)
     const { error } = JSON.parse(result.stderr)
@@ -117,7 +124,10 @@ test('plugin validate names file, line and a near match of what is wrong, and en
   assert.equal(json.code, 1)
   const [plugin] = JSON.parse(json.stdout).plugins
   assert.equal(plugin.ok, false)
-  assert.deepEqual(plugin.errors.map((error: { code: string }) => error.code), ['manifest_invalid', 'manifest_invalid'])
+  assert.deepEqual(
+    plugin.errors.map((error: { code: string }) => error.code),
+    ['manifest_invalid', 'manifest_invalid'],
+  )
 })
 
 test('plugin validate of something that is not there offers a near match', async () => {

@@ -10,8 +10,15 @@ export interface BannerFacts {
 
 /** What a person sees once `xcore start` is up: the URL, the plugins with what is wrong with them, and a command to try. */
 export function banner(facts: BannerFacts): string {
-  const plugins = facts.plugins.map((plugin) => ({ name: plugin.name, version: plugin.version, state: plugin.state, last_error: plugin.lastError }))
-  return ['', `XCore ${facts.version} is ready at ${facts.url}`, '', pluginTable(plugins), '', 'Try it:', `  ${curlLine(facts)}`, ''].join('\n')
+  const plugins = facts.plugins.map((plugin) => ({
+    name: plugin.name,
+    version: plugin.version,
+    state: plugin.state,
+    last_error: plugin.lastError,
+  }))
+  return ['', `XCore ${facts.version} is ready at ${facts.url}`, '', pluginTable(plugins), '', 'Try it:', `  ${curlLine(facts)}`, ''].join(
+    '\n',
+  )
 }
 
 function curlLine({ url, plugins, keysNeeded }: BannerFacts): string {
@@ -25,7 +32,9 @@ function curlLine({ url, plugins, keysNeeded }: BannerFacts): string {
 function callToTry(plugins: readonly PluginStatus[]): string | undefined {
   const calls = plugins
     .filter((plugin) => plugin.state === 'ready')
-    .flatMap((plugin) => plugin.actions.filter((action) => !asksForSomething(action.input)).map((action) => `${plugin.name}/${action.name}`))
+    .flatMap((plugin) =>
+      plugin.actions.filter((action) => !asksForSomething(action.input)).map((action) => `${plugin.name}/${action.name}`),
+    )
   return calls.find((call) => call.endsWith('/ping')) ?? calls[0]
 }
 

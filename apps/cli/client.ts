@@ -44,7 +44,9 @@ export function createApiClient(url: string, key: string | undefined): ApiClient
       if (!Value.Check(schema, body)) {
         const [first] = Value.Errors(schema, body)
         const where = first === undefined ? '' : ` (${first.instancePath || '/'}: ${first.message})`
-        throw new CommandFailed(`${url}${path} answered ${response.status} with something else than XCore's API does${where}. Check the URL.`)
+        throw new CommandFailed(
+          `${url}${path} answered ${response.status} with something else than XCore's API does${where}. Check the URL.`,
+        )
       }
       return { status: response.status, body }
     },

@@ -19,7 +19,9 @@ export function printJson(value: unknown): void {
 
 /** Aligned columns with a heading; nothing but the heading when there are no rows. */
 export function table(heading: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = heading.map((title, column) => Math.max(title.length, ...rows.map((row) => stripVTControlCharacters(row[column] ?? '').length)))
+  const widths = heading.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => stripVTControlCharacters(row[column] ?? '').length)),
+  )
   const line = (cells: readonly string[]) =>
     cells
       .map((cell, column) => cell + ' '.repeat(Math.max(0, (widths[column] ?? 0) - stripVTControlCharacters(cell).length)))
@@ -50,7 +52,15 @@ function describeError(error: unknown): { code: string; message: string; lines: 
   if (error instanceof XCoreError) {
     // A message that tells the issues already is not told twice.
     const issues = error.issues.filter((issue) => !error.message.includes(issue.message))
-    return { code: error.code, message: error.message, lines: issues.map((issue) => (issue.path === '' ? issue.message : `${issue.path}: ${issue.message}`)) }
+    return {
+      code: error.code,
+      message: error.message,
+      lines: issues.map((issue) => (issue.path === '' ? issue.message : `${issue.path}: ${issue.message}`)),
+    }
   }
-  return { code: 'internal_error', message: messageOf(error), lines: error instanceof Error && error.stack ? error.stack.split('\n').slice(1) : [] }
+  return {
+    code: 'internal_error',
+    message: messageOf(error),
+    lines: error instanceof Error && error.stack ? error.stack.split('\n').slice(1) : [],
+  }
 }

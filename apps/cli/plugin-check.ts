@@ -2,7 +2,14 @@ import { stat } from 'node:fs/promises'
 import { basename, isAbsolute, join, relative, resolve } from 'node:path'
 import { XCoreError, didYouMean, messageOf } from '../../libs/errors/index.ts'
 import type { Issue } from '../../libs/errors/index.ts'
-import { FRAMEWORK_VERSION, describeManifest, discoverPlugin, discoverPlugins, orderPlugins, readPluginEnv } from '../../libs/manifest/index.ts'
+import {
+  FRAMEWORK_VERSION,
+  describeManifest,
+  discoverPlugin,
+  discoverPlugins,
+  orderPlugins,
+  readPluginEnv,
+} from '../../libs/manifest/index.ts'
 import type { DiscoveredPlugin } from '../../libs/manifest/index.ts'
 import { CommandFailed } from './exit.ts'
 

@@ -16,7 +16,9 @@ export const PluginListBody = Type.Object({ plugins: Type.Array(PluginBody) })
 export function pluginTable(plugins: readonly PluginBody[]): string {
   if (plugins.length === 0) return 'no plugins'
   const rows = plugins.map((plugin) => [plugin.name, plugin.version ?? '-', colouredState(plugin.state)])
-  const errors = plugins.flatMap((plugin) => (plugin.last_error === null ? [] : [`${plugin.name}: ${plugin.last_error.code}: ${plugin.last_error.message}`]))
+  const errors = plugins.flatMap((plugin) =>
+    plugin.last_error === null ? [] : [`${plugin.name}: ${plugin.last_error.code}: ${plugin.last_error.message}`],
+  )
   return [table(['plugin', 'version', 'state'], rows), ...errors.map((line) => `  ${coloured('red', line)}`)].join('\n')
 }
 

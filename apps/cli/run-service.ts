@@ -24,12 +24,13 @@ export interface RunServiceOptions {
 }
 
 const STOP_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
-/** One Ctrl-C may arrive twice: from the terminal, and forwarded by npm or the launcher. Only a later one means "now". */
+/** One Ctrl-C may arrive twice: from the terminal, and forwarded by npm or the launcher. Only a later or another signal means "now". */
 const SAME_KEY_PRESS_MS = 250
 /** For onUnload hooks and closing, after the deadline for running jobs. */
 const CLOSING_MS = 15_000
 
-type StopReason = { readonly kind: 'signal'; readonly signal: string } | { readonly kind: 'fault'; readonly error: unknown; readonly what: string }
+type StopReason =
+  { readonly kind: 'signal'; readonly signal: string } | { readonly kind: 'fault'; readonly error: unknown; readonly what: string }
 
 /**
  * Starts a service, runs it until a signal or a fault, and stops it. Resolves with the exit code: 0 after a signal, 1 after a
@@ -92,13 +93,12 @@ async function stopWithin(service: Service, deadlineMs: number, logger: Logger):
 /** Listens to signals and uncaught errors; returns how to stop listening. */
 function watchProcess(options: RunServiceOptions, stop: (reason: StopReason) => void): () => void {
   const { logger } = options
-  let firstSignalAt: number | undefined
+  let first: { readonly signal: string; readonly at: number } | undefined
   const onSignal = (signal: NodeJS.Signals) => {
-    const now = performance.now()
-    if (firstSignalAt === undefined) {
-      firstSignalAt = now
+    if (first === undefined) {
+      first = { signal, at: performance.now() }
       stop({ kind: 'signal', signal })
-    } else if (now - firstSignalAt > SAME_KEY_PRESS_MS) {
+    } else if (signal !== first.signal || performance.now() - first.at > SAME_KEY_PRESS_MS) {
       logger.fatal({ signal }, `A second ${signal}: ending at once`)
       process.exit(EXIT.failed)
     }

@@ -29,14 +29,16 @@ export function clientOf(options: ServerOptions): ApiClient {
 
 function checkedUrl(url: string): string {
   const parsed = URL.parse(url)
-  if (parsed === null || !/^https?:$/.test(parsed.protocol)) throw new UsageError(`--url or XCORE_URL: expected something like http://127.0.0.1:8080, found ${url}`)
-  return parsed.href
+  if (parsed === null || !/^https?:$/.test(parsed.protocol))
+    throw new UsageError(`--url or XCORE_URL: expected something like http://127.0.0.1:8080, found ${url}`)
+  return parsed.href.replace(/\/$/, '')
 }
 
 /** Where an api with this config is reached from the same machine. */
 export function urlOfConfig(config: Config): string {
   const { host, port } = config.http
-  if (port === 0) throw new UsageError('http.port is 0, so the port is known only to the running process: pass its URL with --url or XCORE_URL')
+  if (port === 0)
+    throw new UsageError('http.port is 0, so the port is known only to the running process: pass its URL with --url or XCORE_URL')
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
   return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
 }

@@ -20,7 +20,10 @@ test('the asynchronous context names the plugin, whatever the stack says', () =>
 })
 
 test('a frame in the plugins folder names the plugin, as URL and as path', () => {
-  assert.deepEqual(judge('exception', thrownAt('node:internal/timers:1:1', 'file:///srv/plug%20ins/hello/src/main.ts:3:9')), { side: 'plugin', plugin: 'hello' })
+  assert.deepEqual(judge('exception', thrownAt('node:internal/timers:1:1', 'file:///srv/plug%20ins/hello/src/main.ts:3:9')), {
+    side: 'plugin',
+    plugin: 'hello',
+  })
   assert.deepEqual(judge('exception', thrownAt('/srv/plug ins/old/main.cjs:3:9')), { side: 'plugin', plugin: 'old' })
 })
 

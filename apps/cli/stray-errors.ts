@@ -28,7 +28,8 @@ export function judgeStrayError(stray: StrayError, pluginsDir: string): Culprit 
   const stack = stray.error instanceof Error ? (stray.error.stack ?? '') : ''
   const folder = pluginIn(stack, pluginsDir)
   if (folder !== undefined) return { side: 'plugin', plugin: folder }
-  if (stray.kind === 'rejection' && (stray.error instanceof XCoreError || !passesThroughXCore(stack))) return { side: 'plugin', plugin: undefined }
+  if (stray.kind === 'rejection' && (stray.error instanceof XCoreError || !passesThroughXCore(stack)))
+    return { side: 'plugin', plugin: undefined }
   return { side: 'platform' }
 }
 
@@ -44,7 +45,5 @@ function pluginIn(stack: string, pluginsDir: string): string | undefined {
 }
 
 function passesThroughXCore(stack: string): boolean {
-  return [OWN_CODE.href, fileURLToPath(OWN_CODE)].some((root) =>
-    ['apps/', 'libs/'].some((folder) => stack.includes(root + folder)),
-  )
+  return [OWN_CODE.href, fileURLToPath(OWN_CODE)].some((root) => ['apps/', 'libs/'].some((folder) => stack.includes(root + folder)))
 }

@@ -89,7 +89,10 @@ interface QueueParts {
 
 function openQueue(stack: AsyncDisposableStack, driver: QueueDriver, parts: QueueParts): Queue {
   if (driver !== 'pg-boss') {
-    throw new XCoreError('config_invalid', `queue.driver: ${driver} is not part of this version of XCore. Set XCORE_QUEUE_DRIVER=pg-boss, or unset REDIS_URL.`)
+    throw new XCoreError(
+      'config_invalid',
+      `queue.driver: ${driver} is not part of this version of XCore. Set XCORE_QUEUE_DRIVER=pg-boss, or unset REDIS_URL.`,
+    )
   }
   const { url, database, notifications, logger, role } = parts
   // A claim that a crash of Postgres forgets only makes its job run again: it need not wait for the disk.

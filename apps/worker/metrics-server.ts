@@ -31,7 +31,10 @@ export function createMetricsServer(options: MetricsServerOptions): MetricsServe
         options.logger.warn({ err: error, path: request.url }, 'Could not answer')
         return text(500, 'internal error')
       })
-      .then((result) => send(request, response, result), () => response.destroy())
+      .then(
+        (result) => send(request, response, result),
+        () => response.destroy(),
+      )
   })
   return {
     listen: (host, port) => bind(server, host, port),
@@ -55,7 +58,10 @@ async function answer({ metrics, readiness }: MetricsServerOptions, request: Inc
       return json(200, { status: 'ok' })
     case '/readyz': {
       const { ready, checks } = await readiness()
-      return json(ready ? 200 : 503, { status: ready ? 'ok' : 'not_ready', ...(new URLSearchParams(query).has('verbose') ? { checks } : {}) })
+      return json(ready ? 200 : 503, {
+        status: ready ? 'ok' : 'not_ready',
+        ...(new URLSearchParams(query).has('verbose') ? { checks } : {}),
+      })
     }
     default:
       return text(404, 'not found: a worker answers /metrics, /livez and /readyz')
@@ -71,7 +77,11 @@ function json(status: number, body: object): Answer {
 }
 
 function send(request: IncomingMessage, response: ServerResponse, { status, type, body }: Answer): void {
-  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body), ...(status === 503 ? { 'retry-after': '1' } : {}) })
+  response.writeHead(status, {
+    'content-type': type,
+    'content-length': Buffer.byteLength(body),
+    ...(status === 503 ? { 'retry-after': '1' } : {}),
+  })
   response.end(request.method === 'HEAD' ? undefined : body)
 }
 

@@ -20,7 +20,15 @@ test('plugins are named one by one', () => {
 })
 
 test('what makes no sense is refused as a wrong setting', () => {
-  const refused = [{ group: 'hevy' }, { group: '__proto__' }, { group: 'heavy', plugins: 'a' }, { plugins: ' ,' }, { concurrency: '0' }, { concurrency: '1.5' }, { concurrency: 'many' }]
+  const refused = [
+    { group: 'hevy' },
+    { group: '__proto__' },
+    { group: 'heavy', plugins: 'a' },
+    { plugins: ' ,' },
+    { concurrency: '0' },
+    { concurrency: '1.5' },
+    { concurrency: 'many' },
+  ]
   for (const options of refused) assert.throws(() => selectionOf(GROUPS, options), { code: 'config_invalid' })
   assert.throws(() => selectionOf(GROUPS, { group: 'hevy' }), /Did you mean "heavy"/)
 })

@@ -35,7 +35,11 @@ export function callCommand(): Command {
 async function call(plugin: string, action: string, json: string | undefined, options: CallOptions): Promise<void> {
   const waitSeconds = options.wait === undefined ? 0 : waitOf(options.wait)
   const payload = await readJsonArgument(json)
-  const body = { payload, ...numberOption('priority', '--priority', options.priority), ...numberOption('delay_seconds', '--delay', options.delay) }
+  const body = {
+    payload,
+    ...numberOption('priority', '--priority', options.priority),
+    ...numberOption('delay_seconds', '--delay', options.delay),
+  }
   const answer = await clientOf(options).request(CallBody, `/ipc/${encodeURIComponent(plugin)}/${encodeURIComponent(action)}`, {
     method: 'POST',
     body,
@@ -50,7 +54,8 @@ async function call(plugin: string, action: string, json: string | undefined, op
   else if (answer.status === 202) print(`queued ${jobId}\nSee it with: xcore jobs show ${jobId}`)
   else print(JSON.stringify(result, null, 2))
 
-  if (answer.status >= 400) throw new CommandFailed(`the job ${jobId} failed. Its history: xcore jobs show ${jobId}`, { code: 'job_failed' })
+  if (answer.status >= 400)
+    throw new CommandFailed(`the job ${jobId} failed. Its history: xcore jobs show ${jobId}`, { code: 'job_failed' })
   if (waitSeconds > 0 && answer.status === 202) {
     throw new CommandFailed(`the job ${jobId} was accepted but has not finished within ${waitSeconds} s`, { code: 'timeout' })
   }

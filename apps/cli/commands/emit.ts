@@ -30,8 +30,21 @@ async function emit(name: string, json: string | undefined, options: EmitOptions
   const { body } = await clientOf(options).request(EmitBody, '/events', {
     method: 'POST',
     headers: { 'content-type': 'application/cloudevents+json' },
-    body: { specversion: '1.0', id: options.id ?? randomUUID(), source: options.source, type: name, datacontenttype: 'application/json', data },
+    body: {
+      specversion: '1.0',
+      id: options.id ?? randomUUID(),
+      source: options.source,
+      type: name,
+      datacontenttype: 'application/json',
+      data,
+    },
   })
   if (options.json) printJson(body)
-  else print([`emitted ${body.event_id} to ${body.jobs.length} subscriber${body.jobs.length === 1 ? '' : 's'}`, ...body.jobs.map((job) => `  job ${job}`)].join('\n'))
+  else
+    print(
+      [
+        `emitted ${body.event_id} to ${body.jobs.length} subscriber${body.jobs.length === 1 ? '' : 's'}`,
+        ...body.jobs.map((job) => `  job ${job}`),
+      ].join('\n'),
+    )
 }

@@ -43,7 +43,11 @@ async function listJobs(options: ListOptions): Promise<void> {
   const query = new URLSearchParams()
   for (const filter of FILTERS) {
     const value = options[filter]
-    if (value !== undefined) query.set(filter.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`), value)
+    if (value !== undefined)
+      query.set(
+        filter.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+        value,
+      )
   }
   const { body } = await clientOf(options).request(JobListBody, query.size === 0 ? '/jobs' : `/jobs?${query}`)
   if (options.json) return printJson(body)

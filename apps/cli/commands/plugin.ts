@@ -29,7 +29,10 @@ async function validatePlugins(target: string | undefined, options: GlobalOption
   if (options.json) printJson({ plugins: checks.map((check) => ({ ...check, ok: check.errors.length === 0 })) })
   else print(checks.map(checkText).join('\n\n'))
   const bad = checks.filter((check) => check.errors.length > 0)
-  if (bad.length > 0) throw new CommandFailed(`${bad.length} of ${checks.length} would be refused: ${bad.map((check) => check.name).join(', ')}`, { code: 'manifest_invalid' })
+  if (bad.length > 0)
+    throw new CommandFailed(`${bad.length} of ${checks.length} would be refused: ${bad.map((check) => check.name).join(', ')}`, {
+      code: 'manifest_invalid',
+    })
 }
 
 function checkText(check: PluginCheck): string {

@@ -37,7 +37,10 @@ export function startCommand(): Command {
         const { composeStandalone } = await import('../compose.ts')
         const service = await composeStandalone({ config, logger, signal })
         const announce = () => {
-          if (!options.json) print(banner({ version: FRAMEWORK_VERSION, url: service.url, plugins: service.plugins(), keysNeeded: config.auth.keys.length > 0 }))
+          if (!options.json)
+            print(
+              banner({ version: FRAMEWORK_VERSION, url: service.url, plugins: service.plugins(), keysNeeded: config.auth.keys.length > 0 }),
+            )
         }
         return { service, announce }
       })
@@ -67,7 +70,10 @@ export function workerCommand(): Command {
       const options = command.optsWithGlobals<ServiceOptions>()
       const config = configFor(options)
       await run(config, options, async (logger, signal) => {
-        const [{ composeWorker }, { selectionOf }] = await Promise.all([import('../../worker/compose.ts'), import('../../worker/selection.ts')])
+        const [{ composeWorker }, { selectionOf }] = await Promise.all([
+          import('../../worker/compose.ts'),
+          import('../../worker/selection.ts'),
+        ])
         return { service: await composeWorker({ config, logger, signal, selection: selectionOf(config.worker.groups, options) }) }
       })
     })
@@ -92,7 +98,11 @@ function configFor(options: ServiceOptions): Config {
 type Started = { readonly service: ListeningService; readonly announce?: () => void }
 
 /** Runs a service in this process until it is told to stop, and ends the process: a plugin's forgotten timer must not keep it. */
-async function run(config: Config, options: ServiceOptions, start: (logger: Logger, signal: AbortSignal) => Promise<Started>): Promise<void> {
+async function run(
+  config: Config,
+  options: ServiceOptions,
+  start: (logger: Logger, signal: AbortSignal) => Promise<Started>,
+): Promise<void> {
   const pretty = process.stdout.isTTY && !options.json
   const output = pretty ? undefined : holdOutput({ write: (line) => void process.stdout.write(line) })
   const logger = createLogger({ level: config.log.level, pretty, ...(output === undefined ? {} : { destination: output }) })
@@ -106,7 +116,8 @@ async function run(config: Config, options: ServiceOptions, start: (logger: Logg
       async start(signal) {
         const began = performance.now()
         const { service, announce } = await start(logger, signal)
-        const listening = () => logger.info({ url: service.url, ready_seconds: Math.round(performance.now() - began) / 1000 }, `Listening on ${service.url}`)
+        const listening = () =>
+          logger.info({ url: service.url, ready_seconds: Math.round(performance.now() - began) / 1000 }, `Listening on ${service.url}`)
         if (output === undefined) listening()
         else output.release(listening)
         announce?.()

@@ -6,7 +6,11 @@ import { PluginListBody, pluginTable } from '../plugin-text.ts'
 import { clientOf, withServerOptions } from '../server-options.ts'
 import type { ServerOptions } from '../server-options.ts'
 
-const ReadyBody = Type.Object({ ready: Type.Optional(Type.Boolean()), status: Type.Optional(Type.String()), checks: Type.Optional(Type.Unknown()) })
+const ReadyBody = Type.Object({
+  ready: Type.Optional(Type.Boolean()),
+  status: Type.Optional(Type.String()),
+  checks: Type.Optional(Type.Unknown()),
+})
 const QueuesBody = Type.Object({ queues: Type.Array(Type.Record(Type.String(), Type.Unknown())) })
 
 export function statusCommand(): Command {
@@ -37,7 +41,8 @@ async function status(options: ServerOptions): Promise<void> {
 /** Whatever the api tells of each queue, a column each. */
 function queueTable(queues: readonly Readonly<Record<string, unknown>>[]): string {
   const columns = [...new Set(queues.flatMap((queue) => Object.keys(queue)))]
-  const cell = (value: unknown) => (value === null || value === undefined ? '-' : typeof value === 'object' ? JSON.stringify(value) : String(value))
+  const cell = (value: unknown) =>
+    value === null || value === undefined ? '-' : typeof value === 'object' ? JSON.stringify(value) : String(value)
   return table(
     columns.map((column) => column.replaceAll('_', ' ')),
     queues.map((queue) => columns.map((column) => cell(queue[column]))),

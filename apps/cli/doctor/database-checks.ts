@@ -9,9 +9,16 @@ const SKEW_FAIL_MS = 30_000
 const LONG_TRANSACTION_SECONDS = 300
 
 export async function checkVersion(sql: Sql): Promise<Finding> {
-  const [row] = await sql.run<{ number: number; version: string }>(`select current_setting('server_version_num')::int as number, current_setting('server_version') as version`)
+  const [row] = await sql.run<{ number: number; version: string }>(
+    `select current_setting('server_version_num')::int as number, current_setting('server_version') as version`,
+  )
   const major = Math.floor((row?.number ?? 0) / 10_000)
-  if (major < OLDEST_MAJOR) return fail('postgres', `version ${row?.version ?? 'unknown'}`, `XCore needs PostgreSQL ${OLDEST_MAJOR} or newer; it is developed on 18.`)
+  if (major < OLDEST_MAJOR)
+    return fail(
+      'postgres',
+      `version ${row?.version ?? 'unknown'}`,
+      `XCore needs PostgreSQL ${OLDEST_MAJOR} or newer; it is developed on 18.`,
+    )
   return ok('postgres', `version ${row?.version ?? 'unknown'}`)
 }
 
@@ -42,7 +49,11 @@ export async function checkLongTransactions(sql: Sql): Promise<Finding> {
 
 export function checkMigrations(pending: readonly string[]): Finding {
   if (pending.length === 0) return ok('migrations', 'up to date')
-  return warn('migrations', `${pending.length} pending: ${pending.join(', ')}`, 'Run `xcore migrate`; `xcore start`, `api` and `worker` also apply them.')
+  return warn(
+    'migrations',
+    `${pending.length} pending: ${pending.join(', ')}`,
+    'Run `xcore migrate`; `xcore start`, `api` and `worker` also apply them.',
+  )
 }
 
 /** Runs a check; what it throws becomes its finding. */

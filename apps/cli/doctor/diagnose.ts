@@ -22,7 +22,8 @@ export async function diagnose(config: Config): Promise<readonly Finding[]> {
 }
 
 async function databaseFindings(config: Config): Promise<Finding[]> {
-  if (config.database.url !== null) return askDatabase(config, 'Check DATABASE_URL: host, port, name, user and password, and that the server runs.')
+  if (config.database.url !== null)
+    return askDatabase(config, 'Check DATABASE_URL: host, port, name, user and password, and that the server runs.')
   const folder = await checkDataDir(config.dataDir)
   if (folder.status === 'fail') return [folder]
   const used = await stat(embeddedFolder(config)).catch(() => undefined)
@@ -35,14 +36,17 @@ async function askDatabase(config: Config, remedy: string): Promise<Finding[]> {
     return await useDatabase(config, createLogger({ level: 'silent' }), async (database, url) => [
       ok('database', config.database.url === null ? 'the embedded server starts and answers' : 'reachable'),
       await finding('postgres', remedy, () => checkVersion(database)),
-      await finding('migrations', 'Read the message; never edit a landed migration.', async () => checkMigrations(await pendingMigrations(url))),
+      await finding('migrations', 'Read the message; never edit a landed migration.', async () =>
+        checkMigrations(await pendingMigrations(url)),
+      ),
       await finding('clock', remedy, () => checkClock(database)),
       await finding('transactions', remedy, () => checkLongTransactions(database)),
     ])
   } catch (error) {
     const message = messageOf(error)
     // A running `xcore start` owns its server: its own readiness tells more than we could from outside.
-    if (error instanceof XCoreError && typeof error.details['pid'] === 'number') return [warn('database', message, 'That is fine while it runs: ask it with `xcore status`.')]
+    if (error instanceof XCoreError && typeof error.details['pid'] === 'number')
+      return [warn('database', message, 'That is fine while it runs: ask it with `xcore status`.')]
     return [fail('database', message, remedy)]
   }
 }

@@ -10,7 +10,9 @@ const NODE_MAJOR = 26
 
 export function checkNode(version: string): Finding {
   const major = Number(version.replace(/^v/, '').split('.')[0])
-  return major >= NODE_MAJOR ? ok('node', version) : fail('node', version, `XCore needs Node ${NODE_MAJOR} or newer: start it by npm, or install that Node.`)
+  return major >= NODE_MAJOR
+    ? ok('node', version)
+    : fail('node', version, `XCore needs Node ${NODE_MAJOR} or newer: start it by npm, or install that Node.`)
 }
 
 /** The folder, and each manifest in it. */
@@ -23,7 +25,12 @@ export async function checkPlugins(dir: string): Promise<Finding[]> {
     ok('plugins', `${checks.length} in ${dir}`),
     ...checks.map((check) => {
       const name = `plugin ${check.name}`
-      if (check.errors.length > 0) return fail(name, check.errors.map(({ path, message }) => `${path}: ${message}`).join('; '), `Correct it; \`xcore plugin validate ${check.name}\` shows it all.`)
+      if (check.errors.length > 0)
+        return fail(
+          name,
+          check.errors.map(({ path, message }) => `${path}: ${message}`).join('; '),
+          `Correct it; \`xcore plugin validate ${check.name}\` shows it all.`,
+        )
       if (check.warnings.length > 0) return warn(name, check.warnings.join('; '), 'Set what is missing before the start.')
       return ok(name, 'its manifest is valid')
     }),
@@ -62,7 +69,11 @@ export async function checkDataDir(dir: string): Promise<Finding> {
     await access(await nearestExisting(dir), constants.W_OK)
     return ok('data folder', dir)
   } catch (error) {
-    return fail('data folder', `${dir}: ${messageOf(error)}`, 'Make it writable, or set data_dir (XCORE_DATA_DIR), or use a server of your own by DATABASE_URL.')
+    return fail(
+      'data folder',
+      `${dir}: ${messageOf(error)}`,
+      'Make it writable, or set data_dir (XCORE_DATA_DIR), or use a server of your own by DATABASE_URL.',
+    )
   }
 }
 
