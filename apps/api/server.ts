@@ -15,6 +15,8 @@ import { jobEndpoints } from './routes/jobs.ts'
 import { operationEndpoints } from './routes/operations.ts'
 import { routerOf, unmatched } from './routing.ts'
 
+const HUNG_UP: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE'])
+
 /** The HTTP side of XCore (contract: HTTP). Takes what it needs from `deps`, opens only its own sockets. */
 export function createApi(deps: ApiDeps): Api {
   const stopping = new AbortController()
@@ -47,8 +49,11 @@ export function createApi(deps: ApiDeps): Api {
 function createApp(api: ApiScope): Koa<ApiState> {
   const authorize = createAuthorize(api.auth.keys)
   const app = new Koa<ApiState>()
-  // What gets past `observe` is a response that broke while it was sent: nobody is left to be answered.
-  app.on('error', (error) => api.logger.warn({ err: error }, 'a response could not be sent'))
+  // What gets past `observe` broke while the answer was sent; mostly callers who hung up.
+  app.on('error', (error: Error) => {
+    const hungUp = 'code' in error && HUNG_UP.has(String(error.code))
+    api.logger[hungUp ? 'debug' : 'warn']({ err: error }, 'an answer could not be sent')
+  })
   const ipc = ipcEndpoint(api)
   const others = [eventEndpoint(api), ...jobEndpoints(api), ...adminEndpoints(api), ...operationEndpoints(api)]
   const openApi = openApiEndpoint(api, [ipc, ...others])
