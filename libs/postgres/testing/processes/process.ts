@@ -13,9 +13,9 @@ export interface TestProcess extends AsyncDisposable {
   end(): Promise<void>
 }
 
-/** Runs one of the programs of this folder with Node. */
-export function startProcess(program: string, args: readonly string[]): TestProcess {
-  const child = spawn(process.execPath, [join(import.meta.dirname, `${program}.ts`), ...args], { stdio: ['pipe', 'pipe', 'pipe'] })
+/** Runs one of the programs of this folder with Node. `env` adds to this process's environment. */
+export function startProcess(program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): TestProcess {
+  const child = spawn(process.execPath, [join(import.meta.dirname, `${program}.ts`), ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk))
