@@ -71,13 +71,19 @@ async function run(platform: Platform, receiver: Receiver): Promise<number> {
   ] as const) {
     if (job === undefined) continue
     say(`\n${title} (${job.payload.event?.name}); in your own XCore: npm run xcore -- jobs show ID`)
-    say(`$ xcore jobs show ${job.job_id}\n${(await platform.xcore('jobs', 'show', job.job_id)).trimEnd()}`)
+    say(`$ xcore jobs show ${job.job_id}\n${cut(await platform.xcore('jobs', 'show', job.job_id))}`)
   }
 
   wrong.push(...broken(jobs, reports, receiver))
   for (const promise of wrong) say(`\nBROKEN: ${promise}`)
   say(wrong.length === 0 ? '\nEvery payload that was accepted is accounted for.' : '')
   return wrong.length === 0 ? 0 : 1
+}
+
+/** Payloads are long: lines are cut to what a terminal shows. */
+function cut(text: string): string {
+  const lines = text.trimEnd().split('\n')
+  return lines.map((line) => (line.length > 160 ? `${line.slice(0, 159)}…` : line)).join('\n')
 }
 
 /** Over the route and not the action: it answers with the secret, and leaves no job behind that would hold it. */

@@ -1,4 +1,4 @@
-import { action, error, HttpError, ok, RetryLater, Router, TrustedBase, Type, validated } from '@xcore/sdk'
+import { action, error, HttpError, ok, Router, TrustedBase, Type, validated } from '@xcore/sdk'
 import type { EventMessage } from '@xcore/sdk'
 import { Endpoints, withoutSecret } from './endpoints.ts'
 import type { Added, EndpointRequest } from './endpoints.ts'
@@ -80,8 +80,11 @@ export default class Webhooks extends TrustedBase {
           case 'rejected':
             return error(verdict.message, { code: verdict.code })
           case 'retry':
-            if (verdict.afterSeconds !== undefined) throw new RetryLater(verdict.afterSeconds, verdict.message)
-            return error(verdict.message, { code: 'endpoint_unavailable', retryable: true })
+            return error(verdict.message, {
+              code: 'endpoint_unavailable',
+              retryable: true,
+              ...(verdict.afterSeconds === undefined ? {} : { retryAfterSeconds: verdict.afterSeconds }),
+            })
         }
       },
     }),
