@@ -43,7 +43,11 @@ test('each endpoint asks for its scope', async () => {
 
 test('how a key may be sent', async () => {
   await using api = await startApi({ auth: { keys: KEYS } })
-  const ok: readonly Record<string, string>[] = [bearer('key-of-the-caller'), { authorization: 'bearer key-of-the-caller' }, { 'x-plugin-key': 'key-of-the-caller' }]
+  const ok: readonly Record<string, string>[] = [
+    bearer('key-of-the-caller'),
+    { authorization: 'bearer key-of-the-caller' },
+    { 'x-plugin-key': 'key-of-the-caller' },
+  ]
   for (const headers of ok) assert.equal((await api.post('/ipc/demo/ping', {}, headers)).status, 202)
   const bad: readonly Record<string, string>[] = [
     bearer('key-of-the-calle'),
@@ -68,7 +72,14 @@ test('without keys: only loopback, and no pages of other sites', async () => {
     await assert.rejects(unbound.listen(host, 0), { code: 'config_invalid' }, host)
     await unbound.close(0)
   }
-  assert.deepEqual(['127.0.0.1', '127.1.2.3', '::1', 'localhost', '127.evil.com', '10.0.0.1'].map(isLoopback), [true, true, true, true, false, false])
+  assert.deepEqual(['127.0.0.1', '127.1.2.3', '::1', 'localhost', '127.evil.com', '10.0.0.1'].map(isLoopback), [
+    true,
+    true,
+    true,
+    true,
+    false,
+    false,
+  ])
 })
 
 test('with keys any host may be bound; a port in use is told', async () => {

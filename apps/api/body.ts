@@ -18,7 +18,9 @@ export function mediaTypeOf(header: string | undefined): MediaType {
   if (header === 'application/json') return PLAIN_JSON
   if (header === undefined || header === '') return NO_TYPE
   const [type = '', ...parameters] = header.split(';')
-  const charset = parameters.map((parameter) => /^\s*charset\s*=\s*"?([^"\s]*)"?\s*$/i.exec(parameter)?.[1]).find((found) => found !== undefined)
+  const charset = parameters
+    .map((parameter) => /^\s*charset\s*=\s*"?([^"\s]*)"?\s*$/i.exec(parameter)?.[1])
+    .find((found) => found !== undefined)
   return { type: type.trim().toLowerCase(), charset: charset?.toLowerCase() ?? '' }
 }
 
@@ -45,7 +47,10 @@ export async function readBody(req: IncomingMessage, limit: number): Promise<Buf
 function readError(error: unknown, limit: number): XCoreError {
   const type = typeof error === 'object' && error !== null && 'type' in error ? error.type : undefined
   if (type === 'entity.too.large') {
-    return new XCoreError('payload_too_large', `The body is larger than ${limit} bytes (limits.payload_bytes): send less, or raise the limit.`)
+    return new XCoreError(
+      'payload_too_large',
+      `The body is larger than ${limit} bytes (limits.payload_bytes): send less, or raise the limit.`,
+    )
   }
   return new XCoreError('bad_request', `The body could not be read: ${messageOf(error)}.`, { cause: error })
 }

@@ -17,7 +17,8 @@ export interface ReceivedEvent {
   readonly traceparent: string | undefined
 }
 
-export type ReceivedEvents = { readonly batch: false; readonly event: ReceivedEvent } | { readonly batch: true; readonly events: readonly ReceivedEvent[] }
+export type ReceivedEvents =
+  { readonly batch: false; readonly event: ReceivedEvent } | { readonly batch: true; readonly events: readonly ReceivedEvent[] }
 
 const STRUCTURED = 'application/cloudevents+json'
 const BATCH = 'application/cloudevents-batch+json'
@@ -39,7 +40,9 @@ export function receiveEvents(headers: IncomingHttpHeaders, bytes: Buffer): Rece
     // A client that sends a structured event with the plain JSON type means it well.
     if (!Array.isArray(body) && isObject(body) && 'specversion' in body) return { batch: false, event: checked(body, '') }
   }
-  throw bad(`The request is not a CloudEvent: send Content-Type: ${STRUCTURED} (or ${BATCH}), or the headers ce-specversion, ce-id, ce-source and ce-type.`)
+  throw bad(
+    `The request is not a CloudEvent: send Content-Type: ${STRUCTURED} (or ${BATCH}), or the headers ce-specversion, ce-id, ce-source and ce-type.`,
+  )
 }
 
 function batchOf(body: Json): readonly ReceivedEvent[] {
@@ -83,11 +86,15 @@ const REQUIRED = ['id', 'source', 'type'] as const
 /** `at`: where in the body the event is, a JSON pointer. */
 function checked(event: JsonObject, at: string): ReceivedEvent {
   if (event['specversion'] !== '1.0') {
-    throw bad(`${place(at)}: expected specversion "1.0", found ${JSON.stringify(event['specversion'] ?? null)}.`, [{ path: `${at}/specversion`, message: 'expected "1.0"' }])
+    throw bad(`${place(at)}: expected specversion "1.0", found ${JSON.stringify(event['specversion'] ?? null)}.`, [
+      { path: `${at}/specversion`, message: 'expected "1.0"' },
+    ])
   }
   for (const name of REQUIRED) {
     if (!isName(event[name])) {
-      throw bad(`${place(at)}: "${name}" must be a text of 1 to 500 characters without control characters.`, [{ path: `${at}/${name}`, message: 'expected a text of 1 to 500 characters' }])
+      throw bad(`${place(at)}: "${name}" must be a text of 1 to 500 characters without control characters.`, [
+        { path: `${at}/${name}`, message: 'expected a text of 1 to 500 characters' },
+      ])
     }
   }
   if ('data' in event && 'data_base64' in event) throw bad(`${place(at)}: data and data_base64 exclude each other.`)

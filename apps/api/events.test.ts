@@ -30,7 +30,13 @@ test('structured mode', async () => {
 
 test('binary mode: attributes in headers, any data', async () => {
   await using api = await startApi()
-  const headers = { 'ce-specversion': '1.0', 'ce-id': '1', 'ce-source': '/a', 'ce-type': 'caf%C3%A9.open', 'ce-time': '2026-03-01T12:00:00.5Z' }
+  const headers = {
+    'ce-specversion': '1.0',
+    'ce-id': '1',
+    'ce-source': '/a',
+    'ce-type': 'caf%C3%A9.open',
+    'ce-time': '2026-03-01T12:00:00.5Z',
+  }
   const cases: readonly [Record<string, string>, string | undefined, unknown][] = [
     [{ 'content-type': 'application/json' }, '{"n":1}', { n: 1 }],
     [{ 'content-type': 'text/plain' }, 'hello', 'hello'],
@@ -38,7 +44,11 @@ test('binary mode: attributes in headers, any data', async () => {
     [{}, undefined, null],
   ]
   for (const [extra, body, data] of cases) {
-    const response = await api.request('/events', { method: 'POST', headers: { ...headers, ...extra }, ...(body !== undefined && { body }) })
+    const response = await api.request('/events', {
+      method: 'POST',
+      headers: { ...headers, ...extra },
+      ...(body !== undefined && { body }),
+    })
     assert.equal(response.status, 202, await response.text())
     assert.deepEqual(api.engine.emitted.at(-1)?.data, data)
   }
@@ -52,8 +62,17 @@ test('a batch is answered with a list', async () => {
   assert.equal(response.status, 202)
   const body: unknown = await response.json()
   assert.ok(Array.isArray(body))
-  assert.deepEqual(body.map((item) => Object.keys(item)), [['event_id', 'jobs'], ['event_id', 'jobs']])
-  assert.deepEqual(api.engine.emitted.map((event) => event.idempotencyKey), ['k/0', 'k/1'])
+  assert.deepEqual(
+    body.map((item) => Object.keys(item)),
+    [
+      ['event_id', 'jobs'],
+      ['event_id', 'jobs'],
+    ],
+  )
+  assert.deepEqual(
+    api.engine.emitted.map((event) => event.idempotencyKey),
+    ['k/0', 'k/1'],
+  )
   assert.deepEqual(await (await send(api, BATCH, [])).json(), [])
 })
 
@@ -73,7 +92,10 @@ test('the trace of the event is the request’s, else the event’s own', async 
   await send(api, STRUCTURED, { ...EVENT, traceparent: own }, { traceparent: outer })
   await send(api, STRUCTURED, { ...EVENT, traceparent: own })
   await send(api, STRUCTURED, { ...EVENT, traceparent: 'bad' })
-  assert.deepEqual(api.engine.emitted.map((event) => event.traceparent), [outer, own, undefined])
+  assert.deepEqual(
+    api.engine.emitted.map((event) => event.traceparent),
+    [outer, own, undefined],
+  )
 })
 
 test('what is not a CloudEvent is refused, and where', async () => {
@@ -109,7 +131,10 @@ test('what is not a CloudEvent is refused, and where', async () => {
     assert.equal(answer['code'], 'bad_request')
     assert.match(String(answer['detail']), expected)
   }
-  assert.equal((await jsonOf(await api.request('/events', { method: 'POST', headers: { 'content-type': STRUCTURED }, body: '{' })))['code'], 'invalid_json')
+  assert.equal(
+    (await jsonOf(await api.request('/events', { method: 'POST', headers: { 'content-type': STRUCTURED }, body: '{' })))['code'],
+    'invalid_json',
+  )
   assert.equal((await api.request('/events', { method: 'POST' })).status, 400)
   const binary = { 'ce-specversion': '1.0', 'ce-id': '1', 'ce-source': '/a', 'ce-type': 'a%00b' }
   assert.equal((await api.request('/events', { method: 'POST', headers: binary })).status, 400)

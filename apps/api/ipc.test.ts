@@ -25,7 +25,10 @@ test('no body, an empty object or no payload are an empty payload', async () => 
   await using api = await startApi()
   assert.equal((await api.request('/ipc/demo/ping', { method: 'POST' })).status, 202)
   assert.equal((await api.post('/ipc/demo/ping', {})).status, 202)
-  assert.deepEqual(api.engine.submitted.map((request) => request.payload), [{}, {}])
+  assert.deepEqual(
+    api.engine.submitted.map((request) => request.payload),
+    [{}, {}],
+  )
 })
 
 test('names in the path are decoded; impossible ones are not found', async () => {
@@ -95,7 +98,11 @@ test('errors of the engine are problems with their code', async () => {
 
 test('a fault inside reveals nothing but the id under which it is logged', async () => {
   await using api = await startApi()
-  for (const fault of [new Error('secret cause'), new XCoreError('migration_failed', 'secret cause'), new XCoreError('internal_error', 'secret cause')]) {
+  for (const fault of [
+    new Error('secret cause'),
+    new XCoreError('migration_failed', 'secret cause'),
+    new XCoreError('internal_error', 'secret cause'),
+  ]) {
     api.engine.fault = fault
     const response = await api.post('/ipc/demo/ping', {})
     assert.equal(response.status, 500)
@@ -147,7 +154,10 @@ test('Prefer: wait answers the outcome with its status', async () => {
 
 test('an error result keeps the form that error() of the SDK gives it', async () => {
   await using api = await startApi()
-  api.engine.endings.set('ping', { state: 'failed', error: { code: 'taken', message: 'name is taken', statusCode: 409, details: { name: 'x' } } })
+  api.engine.endings.set('ping', {
+    state: 'failed',
+    error: { code: 'taken', message: 'name is taken', statusCode: 409, details: { name: 'x' } },
+  })
   const body = await jsonOf(await api.post('/ipc/demo/ping', {}, { prefer: 'wait=5' }))
   assert.deepEqual(body['result'], { status: 'error', msg: 'name is taken', code: 'taken', status_code: 409, details: { name: 'x' } })
 })
@@ -193,7 +203,10 @@ test('a good traceparent travels along, a bad one is dropped', async () => {
   const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'
   await api.post('/ipc/demo/ping', {}, { traceparent })
   await api.post('/ipc/demo/ping', {}, { traceparent: 'nonsense' })
-  assert.deepEqual(api.engine.submitted.map((request) => request.traceparent), [traceparent, undefined])
+  assert.deepEqual(
+    api.engine.submitted.map((request) => request.traceparent),
+    [traceparent, undefined],
+  )
 })
 
 test('other methods are refused with what is allowed', async () => {

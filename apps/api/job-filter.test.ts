@@ -8,7 +8,9 @@ const filter = (query: string) => jobFilter(new URLSearchParams(query), NOW)
 test('reads every filter of the contract', () => {
   const id = '0198c0de-0000-7000-8000-000000000001'
   assert.deepEqual(
-    filter(`plugin=a&kind=event&name=n&state=failed,dead&error_code=timeout&correlation_id=${id.toUpperCase()}&replay_id=${id}&limit=200&cursor=abc`),
+    filter(
+      `plugin=a&kind=event&name=n&state=failed,dead&error_code=timeout&correlation_id=${id.toUpperCase()}&replay_id=${id}&limit=200&cursor=abc`,
+    ),
     {
       plugin: 'a',
       kind: 'event',
@@ -44,12 +46,34 @@ test('times are ISO 8601 or how long ago', () => {
 
 test('refuses what it does not understand, by name', () => {
   const bad = [
-    'limit=0', 'limit=201', 'limit=1.5', 'limit=x', 'limit=-1', 'limit=1e2',
-    'state=nope', 'state=failed,,dead', 'kind=jobs', 'since=yesterday', 'since=2026-13-01', 'until=2x', 'until=12',
-    'correlation_id=1', "replay_id=';--", 'plugin=a%00b', 'name=%0a', 'plugin=a&plugin=b', 'statee=failed', '__proto__=1', `name=${'x'.repeat(501)}`,
+    'limit=0',
+    'limit=201',
+    'limit=1.5',
+    'limit=x',
+    'limit=-1',
+    'limit=1e2',
+    'state=nope',
+    'state=failed,,dead',
+    'kind=jobs',
+    'since=yesterday',
+    'since=2026-13-01',
+    'until=2x',
+    'until=12',
+    'correlation_id=1',
+    "replay_id=';--",
+    'plugin=a%00b',
+    'name=%0a',
+    'plugin=a&plugin=b',
+    'statee=failed',
+    '__proto__=1',
+    `name=${'x'.repeat(501)}`,
   ]
   for (const query of bad) {
     const name = query.split('=')[0] ?? ''
-    assert.throws(() => filter(query), (error: Error) => 'code' in error && error.code === 'bad_request' && error.message.includes(`"${name}"`), query)
+    assert.throws(
+      () => filter(query),
+      (error: Error) => 'code' in error && error.code === 'bad_request' && error.message.includes(`"${name}"`),
+      query,
+    )
   }
 })

@@ -13,8 +13,26 @@ test('a job is shown with exactly the members of the contract', async () => {
   assert.equal(response.status, 200)
   const job = await jsonOf(response)
   assert.deepEqual(Object.keys(job), [
-    'job_id', 'kind', 'plugin', 'name', 'state', 'priority', 'attempt', 'max_attempts', 'payload', 'result', 'error', 'requested_at',
-    'run_at', 'started_at', 'finished_at', 'correlation_id', 'causation_id', 'replay_of', 'idempotency_key', 'plugin_version',
+    'job_id',
+    'kind',
+    'plugin',
+    'name',
+    'state',
+    'priority',
+    'attempt',
+    'max_attempts',
+    'payload',
+    'result',
+    'error',
+    'requested_at',
+    'run_at',
+    'started_at',
+    'finished_at',
+    'correlation_id',
+    'causation_id',
+    'replay_of',
+    'idempotency_key',
+    'plugin_version',
   ])
   assert.match(String(job['requested_at']), /^\d{4}-\d\d-\d\dT.*Z$/)
   assert.deepEqual((await jsonOf(await api.request('/jobs')))['next_cursor'], null)
@@ -33,7 +51,16 @@ test('the filter of the list is the query', async () => {
 test('what does not exist is a 404 problem', async () => {
   await using api = await startApi()
   const missing = '0198c0de-0000-7000-8000-000000000001'
-  for (const path of [`/jobs/${missing}`, '/jobs/1', '/jobs/..%2f', `/jobs/${missing}/events`, `/jobs/${missing}/replay`, '/nothing', '/', '/replays']) {
+  for (const path of [
+    `/jobs/${missing}`,
+    '/jobs/1',
+    '/jobs/..%2f',
+    `/jobs/${missing}/events`,
+    `/jobs/${missing}/replay`,
+    '/nothing',
+    '/',
+    '/replays',
+  ]) {
     const response = await api.request(path)
     assert.equal(response.status, 404, path)
     assert.equal((await jsonOf(response))['code'], 'not_found', path)

@@ -53,7 +53,12 @@ function problemFor(api: ApiScope, ctx: ApiContext, error: unknown): Problem {
 export function internalError(api: ApiScope, ctx: ApiContext, error: unknown, plugin?: string): Problem {
   const correlationId = ctx.state.madeId ?? randomIds.uuid()
   api.logger.error(
-    { err: error instanceof Error ? error : new Error(messageOf(error)), correlation_id: correlationId, ...requestFields(ctx), ...(plugin !== undefined && { plugin }) },
+    {
+      err: error instanceof Error ? error : new Error(messageOf(error)),
+      correlation_id: correlationId,
+      ...requestFields(ctx),
+      ...(plugin !== undefined && { plugin }),
+    },
     'request failed',
   )
   return problem('internal_error', 'Something went wrong inside; the log holds the cause under this correlation_id.', { correlationId })

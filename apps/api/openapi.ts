@@ -4,7 +4,12 @@ import type { Endpoint } from './handler.ts'
 type Node = Readonly<Record<string, unknown>>
 
 /** An OpenAPI 3.1 document of the platform's endpoints and of every declared action of the plugins that are ready. */
-export function openApiDocument(endpoints: readonly Endpoint[], plugins: readonly PluginStatus[], version: string, needsKeys: boolean): Node {
+export function openApiDocument(
+  endpoints: readonly Endpoint[],
+  plugins: readonly PluginStatus[],
+  version: string,
+  needsKeys: boolean,
+): Node {
   const paths: Record<string, Node> = {}
   for (const endpoint of endpoints) {
     const path = endpoint.path.replaceAll(/:(\w+)/g, '{$1}')
@@ -42,7 +47,8 @@ function successOf(endpoint: Endpoint): string {
 }
 
 function requestBodyOf(endpoint: Endpoint): Node {
-  if (endpoint.path.startsWith('/ipc/')) return { requestBody: { content: { 'application/json': { schema: callSchema({ type: 'object' }) } } } }
+  if (endpoint.path.startsWith('/ipc/'))
+    return { requestBody: { content: { 'application/json': { schema: callSchema({ type: 'object' }) } } } }
   if (endpoint.path !== '/events') return {}
   const event = { $ref: '#/components/schemas/CloudEvent' }
   return {
@@ -64,7 +70,10 @@ function actionOperation(plugin: string, action: PluginStatus['actions'][number]
     parameters: CALL_HEADERS,
     requestBody: { content: { 'application/json': { schema: callSchema(action.input ?? { type: 'object' }) } } },
     responses: {
-      '200': { description: 'The outcome, with `Prefer: wait`', content: { 'application/json': { schema: { $ref: '#/components/schemas/Outcome' } } } },
+      '200': {
+        description: 'The outcome, with `Prefer: wait`',
+        content: { 'application/json': { schema: { $ref: '#/components/schemas/Outcome' } } },
+      },
       '202': { description: 'Accepted as a job', content: { 'application/json': { schema: { $ref: '#/components/schemas/Accepted' } } } },
       default: PROBLEM_RESPONSE,
     },
@@ -85,7 +94,10 @@ const CALL_HEADERS: readonly Node[] = [
   { name: 'Idempotency-Key', in: 'header', schema: { type: 'string', minLength: 1, maxLength: 255 } },
 ]
 const SECURITY: readonly Node[] = [{ bearer: [] }, { pluginKey: [] }]
-const SECURITY_SCHEMES: Node = { bearer: { type: 'http', scheme: 'bearer' }, pluginKey: { type: 'apiKey', in: 'header', name: 'X-Plugin-Key' } }
+const SECURITY_SCHEMES: Node = {
+  bearer: { type: 'http', scheme: 'bearer' },
+  pluginKey: { type: 'apiKey', in: 'header', name: 'X-Plugin-Key' },
+}
 const PROBLEM_RESPONSE: Node = {
   description: 'An error (RFC 9457)',
   content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
@@ -100,7 +112,13 @@ const SCHEMAS: Node = {
   Outcome: {
     type: 'object',
     required: ['status', 'plugin', 'action', 'job_id', 'result'],
-    properties: { status: { enum: ['ok', 'error'] }, plugin: TEXT, action: TEXT, job_id: { type: 'string', format: 'uuid' }, result: { type: 'object' } },
+    properties: {
+      status: { enum: ['ok', 'error'] },
+      plugin: TEXT,
+      action: TEXT,
+      job_id: { type: 'string', format: 'uuid' },
+      result: { type: 'object' },
+    },
   },
   Problem: {
     type: 'object',
@@ -117,6 +135,13 @@ const SCHEMAS: Node = {
   CloudEvent: {
     type: 'object',
     required: ['specversion', 'id', 'source', 'type'],
-    properties: { specversion: { const: '1.0' }, id: TEXT, source: TEXT, type: TEXT, time: { type: 'string', format: 'date-time' }, data: {} },
+    properties: {
+      specversion: { const: '1.0' },
+      id: TEXT,
+      source: TEXT,
+      type: TEXT,
+      time: { type: 'string', format: 'date-time' },
+      data: {},
+    },
   },
 }

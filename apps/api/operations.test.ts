@@ -26,7 +26,11 @@ const BROKEN: PluginStatus = {
   lastError: { code: 'manifest_invalid', message: 'plugin.yaml:3' },
   actions: [{ name: 'never', input: null }],
 }
-const host = { ...testDeps().host, statuses: () => [SHOP, BROKEN], status: (name: string) => [SHOP, BROKEN].find((plugin) => plugin.name === name) }
+const host = {
+  ...testDeps().host,
+  statuses: () => [SHOP, BROKEN],
+  status: (name: string) => [SHOP, BROKEN].find((plugin) => plugin.name === name),
+}
 
 test('readiness says what is missing, and that the process is stopping', async () => {
   let ready = true
@@ -89,7 +93,14 @@ test('the description lists every endpoint and the declared actions of ready plu
   const document = await jsonOf(await api.request('/openapi.json'))
   assert.equal(document['openapi'], '3.1.0')
   const paths = Object.keys(document['paths'] ?? {})
-  for (const path of ['/ipc/{plugin}/{action}', '/events', '/jobs/{id}/cancel', '/openapi.json', '/ipc/shop/create_order', '/ipc/shop/free']) {
+  for (const path of [
+    '/ipc/{plugin}/{action}',
+    '/events',
+    '/jobs/{id}/cancel',
+    '/openapi.json',
+    '/ipc/shop/create_order',
+    '/ipc/shop/free',
+  ]) {
     assert.ok(paths.includes(path), path)
   }
   assert.ok(!paths.includes('/ipc/broken/never'))

@@ -58,9 +58,14 @@ test('bodies are parsed by their type, and the bytes are kept', async () => {
   router.post('/echo', (ctx) => void (ctx.body = { body: ctx.request.body ?? null, raw: ctx.request.rawBody?.toString() ?? null }))
   await using api = await startApi(hostOf(router))
   const echo = async (body: string | undefined, type: string) =>
-    jsonOf(await api.request('/plugins/shop/echo', { method: 'POST', headers: { 'content-type': type }, ...(body !== undefined && { body }) }))
+    jsonOf(
+      await api.request('/plugins/shop/echo', { method: 'POST', headers: { 'content-type': type }, ...(body !== undefined && { body }) }),
+    )
   assert.deepEqual(await echo('{ "a":1 }', 'application/json'), { body: { a: 1 }, raw: '{ "a":1 }' })
-  assert.deepEqual(await echo('a=1&b=x+y&b=%C3%A9', 'application/x-www-form-urlencoded'), { body: { a: '1', b: ['x y', 'é'] }, raw: 'a=1&b=x+y&b=%C3%A9' })
+  assert.deepEqual(await echo('a=1&b=x+y&b=%C3%A9', 'application/x-www-form-urlencoded'), {
+    body: { a: '1', b: ['x y', 'é'] },
+    raw: 'a=1&b=x+y&b=%C3%A9',
+  })
   assert.deepEqual(await echo('hi', 'text/plain'), { body: 'hi', raw: 'hi' })
   assert.deepEqual(await echo('hi', 'application/octet-stream'), { body: null, raw: 'hi' })
   assert.deepEqual(await echo(undefined, 'application/json'), { body: null, raw: null })
@@ -74,7 +79,12 @@ test('what a route throws on purpose keeps its status', async () => {
   router.get('/missing', (ctx) => ctx.throw(404))
   router.get('/teapot', (ctx) => ctx.throw(418, 'short and stout', { code: 'teapot', headers: { 'x-tea': 'yes' } }))
   router.get('/invalid', () => {
-    throw Object.assign(new Error('/a is wrong'), { status: 422, expose: true, code: 'validation_error', details: [{ path: '/a', message: 'is wrong' }] })
+    throw Object.assign(new Error('/a is wrong'), {
+      status: 422,
+      expose: true,
+      code: 'validation_error',
+      details: [{ path: '/a', message: 'is wrong' }],
+    })
   })
   router.get('/away', (ctx) => ctx.throw(503, 'secret'))
   router.get('/bare', (ctx) => void (ctx.status = 403))
@@ -86,7 +96,10 @@ test('what a route throws on purpose keeps its status', async () => {
   }
   assert.equal((await get('/missing')).body['code'], 'not_found')
   const teapot = await get('/teapot')
-  assert.deepEqual([teapot.status, teapot.body['code'], teapot.body['detail'], teapot.headers.get('x-tea')], [418, 'teapot', 'short and stout', 'yes'])
+  assert.deepEqual(
+    [teapot.status, teapot.body['code'], teapot.body['detail'], teapot.headers.get('x-tea')],
+    [418, 'teapot', 'short and stout', 'yes'],
+  )
   assert.deepEqual((await get('/invalid')).body['errors'], [{ path: '/a', message: 'is wrong' }])
   const away = await get('/away')
   assert.equal(away.status, 503)

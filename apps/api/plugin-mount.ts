@@ -20,7 +20,10 @@ const ROUTE = '/plugins/:name/*'
 export function mountPlugins(api: ApiScope, authorize: Authorize): (ctx: ApiContext, next: Next) => Promise<void> {
   return async (ctx, next) => {
     const { path } = ctx
-    if (!path.startsWith(MOUNT)) return next()
+    if (!path.startsWith(MOUNT)) {
+      await next()
+      return
+    }
     const end = path.indexOf('/', MOUNT.length)
     const name = path.slice(MOUNT.length, end === -1 ? undefined : end)
     ctx.state.route = ROUTE
@@ -51,7 +54,11 @@ async function takeToken(api: ApiScope, routes: PluginRoutes): Promise<void> {
   const { granted, retryAfterSeconds } = await api.rateTokens.take(routes.plugin, routes.rateLimit, 1)
   if (granted >= 1) return
   const { calls, periodSeconds } = routes.rateLimit
-  throw new XCoreError('rate_limit_exceeded', `The plugin "${routes.plugin}" takes ${calls} calls in ${periodSeconds} s; try again later.`, { retryAfterSeconds })
+  throw new XCoreError(
+    'rate_limit_exceeded',
+    `The plugin "${routes.plugin}" takes ${calls} calls in ${periodSeconds} s; try again later.`,
+    { retryAfterSeconds },
+  )
 }
 
 async function attachBody(api: ApiScope, ctx: ApiContext): Promise<void> {
@@ -108,7 +115,10 @@ function sendThrown(api: ApiScope, ctx: ApiContext, routes: PluginRoutes, error:
  * reach the caller.
  */
 function sendTimeout(api: ApiScope, ctx: ApiContext, routes: PluginRoutes): void {
-  api.logger.warn({ plugin: routes.plugin, method: ctx.method, path: ctx.path, timeout_seconds: routes.timeoutSeconds }, 'a route did not finish in time')
+  api.logger.warn(
+    { plugin: routes.plugin, method: ctx.method, path: ctx.path, timeout_seconds: routes.timeoutSeconds },
+    'a route did not finish in time',
+  )
   if (ctx.res.headersSent) {
     ctx.res.destroy()
     return

@@ -12,8 +12,20 @@ export function adminEndpoints(api: ApiScope): readonly Endpoint[] {
       scope: 'read',
       handle: (ctx) => sendJson(ctx, 200, { plugins: api.host.statuses().map(pluginJson) }),
     },
-    { method: 'GET', path: '/admin/plugins/:name', summary: 'One plugin', scope: 'read', handle: (ctx, params) => plugin(api, ctx, params['name'] ?? '') },
-    { method: 'GET', path: '/admin/queues', summary: 'Depth and age of each plugin’s queue', scope: 'read', handle: (ctx) => queues(api, ctx) },
+    {
+      method: 'GET',
+      path: '/admin/plugins/:name',
+      summary: 'One plugin',
+      scope: 'read',
+      handle: (ctx, params) => plugin(api, ctx, params['name'] ?? ''),
+    },
+    {
+      method: 'GET',
+      path: '/admin/queues',
+      summary: 'Depth and age of each plugin’s queue',
+      scope: 'read',
+      handle: (ctx) => queues(api, ctx),
+    },
   ]
 }
 

@@ -56,7 +56,8 @@ function cancelReason(body: unknown): string | undefined {
   }
   for (const [key, value] of Object.entries(body)) {
     if (key !== 'reason') throw new XCoreError('bad_request', `Unknown member "${key}": expected reason.`)
-    if (typeof value !== 'string' || value.length > 1000) throw new XCoreError('bad_request', '"reason" must be a text of at most 1000 characters.')
+    if (typeof value !== 'string' || value.length > 1000)
+      throw new XCoreError('bad_request', '"reason" must be a text of at most 1000 characters.')
     return value
   }
   return undefined

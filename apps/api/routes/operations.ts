@@ -3,9 +3,27 @@ import { problem, problemJson } from '../problem.ts'
 
 export function operationEndpoints(api: ApiScope): readonly Endpoint[] {
   return [
-    { method: 'GET', path: '/livez', summary: 'Whether the process lives', scope: null, handle: (ctx) => sendJson(ctx, 200, { status: 'ok' }) },
-    { method: 'GET', path: '/readyz', summary: 'Whether the process can serve; `?verbose` tells why', scope: null, handle: (ctx) => ready(api, ctx) },
-    { method: 'GET', path: '/metrics', summary: 'Metrics in the Prometheus text format', scope: 'read', handle: (ctx) => metrics(api, ctx) },
+    {
+      method: 'GET',
+      path: '/livez',
+      summary: 'Whether the process lives',
+      scope: null,
+      handle: (ctx) => sendJson(ctx, 200, { status: 'ok' }),
+    },
+    {
+      method: 'GET',
+      path: '/readyz',
+      summary: 'Whether the process can serve; `?verbose` tells why',
+      scope: null,
+      handle: (ctx) => ready(api, ctx),
+    },
+    {
+      method: 'GET',
+      path: '/metrics',
+      summary: 'Metrics in the Prometheus text format',
+      scope: 'read',
+      handle: (ctx) => metrics(api, ctx),
+    },
   ]
 }
 

@@ -126,7 +126,8 @@ export class MemoryEngine implements Engine {
   #known(request: SubmitRequest): JobId | undefined {
     const known = request.idempotencyKey === undefined ? undefined : this.#keys.get(request.idempotencyKey)
     if (known === undefined) return undefined
-    if (known.fingerprint !== fingerprintOf(request)) throw new XCoreError('idempotency_mismatch', 'The Idempotency-Key was used with another body.')
+    if (known.fingerprint !== fingerprintOf(request))
+      throw new XCoreError('idempotency_mismatch', 'The Idempotency-Key was used with another body.')
     return known.id
   }
 }
