@@ -64,7 +64,13 @@ test('it agrees with the plain definition', () => {
 test('any text: a glob without special characters fits itself alone, and nothing ever throws', () => {
   const plain = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }).filter((text) => !/[*?[]/.test(text))
   fc.assert(fc.property(plain, plain, (pattern, text) => matchGlob(pattern, text) === (pattern === text)))
-  fc.assert(fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (pattern, text) => typeof matchGlob(pattern, text) === 'boolean'))
+  fc.assert(
+    fc.property(
+      fc.string({ unit: 'binary' }),
+      fc.string({ unit: 'binary' }),
+      (pattern, text) => typeof matchGlob(pattern, text) === 'boolean',
+    ),
+  )
 })
 
 test('a hostile pattern costs no more than pattern times text', () => {

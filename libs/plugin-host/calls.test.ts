@@ -24,12 +24,18 @@ test('callPlugin answers with the result of a durable job, also when it is an er
   assert.deepEqual(await call('callee', 'typed', { n: 4 }), { status: 'ok', twice: 8 })
   assert.deepEqual(await call('callee', 'fails', {}), { status: 'error', msg: 'no', code: 'nope', status_code: 409, details: [1] })
   assert.deepEqual(await call('callee', 'typed', { n: 'x' }), {
-    status: 'error', msg: 'bad payload', code: 'validation_error', details: [{ path: '/payload/n', message: 'must be number, found "x"' }],
+    status: 'error',
+    msg: 'bad payload',
+    code: 'validation_error',
+    details: [{ path: '/payload/n', message: 'must be number, found "x"' }],
   })
   assert.deepEqual(await call('callee', 'none', {}), { status: 'error', msg: 'no action none', code: 'unknown_action' })
   assert.deepEqual(await call('nobody', 'x', {}), { status: 'error', msg: 'no plugin nobody', code: 'not_found' })
   const bad = await loaded.run('caller', 'bad')
-  assert.match(bad.kind === 'threw' ? `${bad.error.code} ${bad.error.message}` : '', /^bad_request payload of the call of callee\/typed\/n: .*BigInt/)
+  assert.match(
+    bad.kind === 'threw' ? `${bad.error.code} ${bad.error.message}` : '',
+    /^bad_request payload of the call of callee\/typed\/n: .*BigInt/,
+  )
 })
 
 test('a call carries the job’s chain and never waits past its deadline', async () => {
@@ -39,7 +45,13 @@ test('a call carries the job’s chain and never waits past its deadline', async
   assert.deepEqual([submitted?.source, submitted?.caller, submitted?.depth, submitted?.awaited], ['plugin', 'caller', 3, true])
   assert.equal([...loaded.platform.jobs.values()][0]?.causationId, submitted?.causationId)
 
-  const late = await loaded.run('caller', 'call', { plugin: 'callee', action: 'hangs', options: { timeoutSeconds: 60 } }, {}, { deadline: new Date(Date.now() + 50) })
+  const late = await loaded.run(
+    'caller',
+    'call',
+    { plugin: 'callee', action: 'hangs', options: { timeoutSeconds: 60 } },
+    {},
+    { deadline: new Date(Date.now() + 50) },
+  )
   assert.ok(late.kind === 'threw')
   assert.equal(late.error.code, 'timeout')
   assert.match(late.error.message, /was not done within 0\.0\d+ s; its job [0-9a-f-]{36} goes on/)
@@ -51,7 +63,12 @@ test('a call carries the job’s chain and never waits past its deadline', async
 test('enqueue answers with the job’s id and hands on its options', async () => {
   await using loaded = await hostWith({ callee: CALLEE, caller: CALLER })
   const runAt = '2030-01-01T00:00:00.000Z'
-  const result = await loaded.run('caller', 'enqueue', { plugin: 'callee', action: 'typed', payload: { n: 1 }, options: { priority: 9, delaySeconds: 5, runAt, idempotencyKey: 'k' } })
+  const result = await loaded.run('caller', 'enqueue', {
+    plugin: 'callee',
+    action: 'typed',
+    payload: { n: 1 },
+    options: { priority: 9, delaySeconds: 5, runAt, idempotencyKey: 'k' },
+  })
   assert.ok(result.kind === 'ok')
   const [job] = loaded.platform.jobs.keys()
   assert.equal(result.result['id'], job)

@@ -9,7 +9,9 @@ export async function withDeadline<T>(milliseconds: number, what: string, work: 
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
-      reject(new XCoreError('timeout', `${what} did not finish within ${milliseconds / 1000} s; await less in it, or check what it waits for`))
+      reject(
+        new XCoreError('timeout', `${what} did not finish within ${milliseconds / 1000} s; await less in it, or check what it waits for`),
+      )
     }, milliseconds)
   })
   try {

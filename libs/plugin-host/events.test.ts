@@ -27,7 +27,8 @@ const LISTENER = pluginClass(`
 test('subscriptions get stable ids and are known before the plugin is ready', async () => {
   await using first = await hostWith({ listener: LISTENER })
   await using second = await hostWith({ listener: LISTENER })
-  const known = (host: typeof first) => [...host.platform.registered.values()].map(({ id, pattern, priority, once, maxAttempts }) => [id, pattern, priority, once, maxAttempts])
+  const known = (host: typeof first) =>
+    [...host.platform.registered.values()].map(({ id, pattern, priority, once, maxAttempts }) => [id, pattern, priority, once, maxAttempts])
   assert.deepEqual(known(first), [
     ['user.created#onUser#1', 'user.created', 50, false, 3],
     ['user.*#onUser#1', 'user.*', 100, false, 3],
@@ -42,7 +43,12 @@ test('subscriptions get stable ids and are known before the plugin is ready', as
 
 test('an event emitted in a job reaches each subscription, with the plugin as this, and carries its origin', async () => {
   await using loaded = await hostWith({ listener: LISTENER })
-  const emitted = await loaded.run('listener', 'emit', { name: 'user.created', data: { email: 'a@b.c' } }, { meta: { depth: 4, traceparent: '00-1-2-01' } })
+  const emitted = await loaded.run(
+    'listener',
+    'emit',
+    { name: 'user.created', data: { email: 'a@b.c' } },
+    { meta: { depth: 4, traceparent: '00-1-2-01' } },
+  )
   assert.ok(emitted.kind === 'ok')
   await loaded.platform.settled()
   const [request] = loaded.platform.emitted
@@ -62,7 +68,10 @@ test('an event emitted in a job reaches each subscription, with the plugin as th
   assert.ok(seen.kind === 'ok' && Array.isArray(seen.result['seen']))
   const { event } = seen.result['seen'][0]
   assert.deepEqual(Object.keys(event), ['id', 'name', 'data', 'source', 'time', 'correlationId'])
-  assert.deepEqual([event.id, event.name, event.data, event.correlationId], [emitted.result['id'], 'user.created', { email: 'a@b.c' }, request.correlationId])
+  assert.deepEqual(
+    [event.id, event.name, event.data, event.correlationId],
+    [emitted.result['id'], 'user.created', { email: 'a@b.c' }, request.correlationId],
+  )
 })
 
 test('subscribing and unsubscribing later is told to every process', async () => {
@@ -83,21 +92,37 @@ test('what cannot be subscribed or emitted is refused with the reason', async ()
   }
   assert.match(await problem('on', { pattern: '' }), /bad_request: .*at least one character/)
   assert.match(await problem('on', { pattern: 'a[' }), /bad_request: .*closes the "\["/)
-  assert.match(await problem('on', { pattern: 'a', noHandler: true }), /bad_request: .*expected a function as handler of a, found undefined/)
+  assert.match(
+    await problem('on', { pattern: 'a', noHandler: true }),
+    /bad_request: .*expected a function as handler of a, found undefined/,
+  )
   assert.match(await problem('on', { pattern: 'a', options: { priority: 101 } }), /bad_request: .*0 to 100 as priority of a, found 101/)
   assert.match(await problem('on', { pattern: 'a', options: { id: 'orders' } }), /bad_request: .*id orders is taken/)
   assert.match(await problem('emit', { name: 'a b' }), /bad_request: .*without spaces, found "a b"/)
-  assert.match(await problem('emit', { name: 'a', options: { delaySeconds: -1 } }), /bad_request: delaySeconds: expected seconds of 0 or more, found -1/)
+  assert.match(
+    await problem('emit', { name: 'a', options: { delaySeconds: -1 } }),
+    /bad_request: delaySeconds: expected seconds of 0 or more, found -1/,
+  )
   assert.match(await problem('emit', { name: 'a', options: { tx: {} } }), /service_unknown: events\.emit with tx needs the db service/)
-  assert.match(await problem('emit', { name: 'a' }, 32), /loop_detected: the event a by plugin listener: expected a chain of at most 32 .* \(final\)/)
+  assert.match(
+    await problem('emit', { name: 'a' }, 32),
+    /loop_detected: the event a by plugin listener: expected a chain of at most 32 .* \(final\)/,
+  )
   assert.equal(await problem('emit', { name: 'a' }, 31), 'ok')
 })
 
 test('an event that sets itself off ends at the limit of the chain', async () => {
-  await using loaded = await hostWith({ echo: pluginClass(`onLoad() { this.ctx.events.on('echo', (event) => this.ctx.events.emit('echo', event.data).then(() => {})) } async handle() { await this.ctx.events.emit('echo') }`) })
+  await using loaded = await hostWith({
+    echo: pluginClass(
+      `onLoad() { this.ctx.events.on('echo', (event) => this.ctx.events.emit('echo', event.data).then(() => {})) } async handle() { await this.ctx.events.emit('echo') }`,
+    ),
+  })
   await loaded.run('echo', 'start')
   await loaded.platform.settled()
   assert.equal(loaded.platform.emitted.length, 32)
   const ends = [...loaded.platform.jobs.values()].filter(({ state }) => state !== 'succeeded')
-  assert.deepEqual(ends.map(({ error, meta }) => [error?.code, meta.depth]), [['loop_detected', 32]])
+  assert.deepEqual(
+    ends.map(({ error, meta }) => [error?.code, meta.depth]),
+    [['loop_detected', 32]],
+  )
 })

@@ -5,13 +5,15 @@ import { hostWith, pluginClass } from './testing/plugin-folder.ts'
 
 test('declared actions come first, others go to handle, and a payload is checked before and at the run', async () => {
   await using loaded = await hostWith({
-    shop: pluginClass(`
+    shop: pluginClass(
+      `
       actions = {
         create: action({ description: 'Places an order', input: Order, handler: async (payload, job) => ok({ order_id: job.id, shop: this.ctx.name, user: payload.user_id }) }),
         anything: action({ handler: (payload) => ok({ payload }) }),
       }
       handle(name, payload) { return ok({ free: name, payload }) }`,
-      `const Order = Type.Object({ user_id: Type.String(), amount: Type.Number({ minimum: 0 }), kind: Type.Optional(Type.Union([Type.Literal('a'), Type.Literal('b')])), tags: Type.Optional(Type.Array(Type.String({ maxLength: 3 }))), 'a/b': Type.Optional(Type.Null()) }, { additionalProperties: false })`),
+      `const Order = Type.Object({ user_id: Type.String(), amount: Type.Number({ minimum: 0 }), kind: Type.Optional(Type.Union([Type.Literal('a'), Type.Literal('b')])), tags: Type.Optional(Type.Array(Type.String({ maxLength: 3 }))), 'a/b': Type.Optional(Type.Null()) }, { additionalProperties: false })`,
+    ),
     closed: pluginClass(`actions = { only: action({ handler: () => {} }) }`),
   })
   const shop = loaded.host.find('shop')
@@ -30,27 +32,53 @@ test('declared actions come first, others go to handle, and a payload is checked
       { path: '/payload/a~1b', message: 'must be null, found 1' },
     ],
   })
-  const crowded = shop.accepts('create', { user_id: 'u', amount: 1, ...Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`x${index}`, 1])) })
+  const crowded = shop.accepts('create', {
+    user_id: 'u',
+    amount: 1,
+    ...Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`x${index}`, 1])),
+  })
   assert.ok(!crowded.ok && crowded.reason === 'invalid' && crowded.issues.length === 20)
-  assert.deepEqual(shop.accepts('create', null), { ok: false, reason: 'invalid', issues: [{ path: '/payload', message: 'must be object, found null' }] })
-  assert.deepEqual(shop.accepts('free', []), { ok: false, reason: 'invalid', issues: [{ path: '/payload', message: 'must be an object, found a list of 0' }] })
+  assert.deepEqual(shop.accepts('create', null), {
+    ok: false,
+    reason: 'invalid',
+    issues: [{ path: '/payload', message: 'must be object, found null' }],
+  })
+  assert.deepEqual(shop.accepts('free', []), {
+    ok: false,
+    reason: 'invalid',
+    issues: [{ path: '/payload', message: 'must be an object, found a list of 0' }],
+  })
   for (const name of ['constructor', '__proto__', 'toString', 'hasOwnProperty', 'other', '']) {
     assert.deepEqual(closed.accepts(name, {}), { ok: false, reason: 'unknown' }, name)
   }
 
   const id = jobId(randomIds.uuid())
-  assert.deepEqual(await loaded.run('shop', 'create', { user_id: 'u', amount: 1 }, { id }), { kind: 'ok', result: { status: 'ok', order_id: id, shop: 'shop', user: 'u' } })
-  assert.deepEqual(await loaded.run('shop', 'constructor', { a: 1 }), { kind: 'ok', result: { status: 'ok', free: 'constructor', payload: { a: 1 } } })
+  assert.deepEqual(await loaded.run('shop', 'create', { user_id: 'u', amount: 1 }, { id }), {
+    kind: 'ok',
+    result: { status: 'ok', order_id: id, shop: 'shop', user: 'u' },
+  })
+  assert.deepEqual(await loaded.run('shop', 'constructor', { a: 1 }), {
+    kind: 'ok',
+    result: { status: 'ok', free: 'constructor', payload: { a: 1 } },
+  })
   const stale = await loaded.run('shop', 'create', { user_id: 'u' })
   assert.ok(stale.kind === 'error' && !stale.retryable)
-  assert.deepEqual([stale.error.code, stale.error.details], ['validation_error', [{ path: '/payload/amount', message: 'is required, found nothing' }]])
+  assert.deepEqual(
+    [stale.error.code, stale.error.details],
+    ['validation_error', [{ path: '/payload/amount', message: 'is required, found nothing' }]],
+  )
   for (const job of [{}, { kind: 'event' }, { kind: 'schedule' }] as const) {
     const result = await loaded.run('closed', 'gone', {}, job)
     assert.ok(result.kind === 'error' && !result.retryable && result.error.code === 'no_handler')
   }
   assert.deepEqual(
-    loaded.host.status('shop')?.actions.map(({ name, input }) => [name, input === null ? null : JSON.parse(JSON.stringify(input)).required]),
-    [['create', ['user_id', 'amount']], ['anything', null]],
+    loaded.host
+      .status('shop')
+      ?.actions.map(({ name, input }) => [name, input === null ? null : JSON.parse(JSON.stringify(input)).required]),
+    [
+      ['create', ['user_id', 'amount']],
+      ['anything', null],
+    ],
   )
 })
 
@@ -64,7 +92,12 @@ runtime: {retry: {max_attempts: 7}}
 actions: {fast: {timeout_seconds: 1, priority: 99, retry: {max_attempts: 1}}}
 `
   await using loaded = await hostWith({
-    tuned: { 'plugin.yaml': manifest, 'src/main.ts': pluginClass(`handle() {} onLoad() { this.ctx.events.on('a.*', () => {}, { priority: 80 }); this.ctx.events.on('a.b', () => {}, { priority: 5 }) }`) },
+    tuned: {
+      'plugin.yaml': manifest,
+      'src/main.ts': pluginClass(
+        `handle() {} onLoad() { this.ctx.events.on('a.*', () => {}, { priority: 80 }); this.ctx.events.on('a.b', () => {}, { priority: 5 }) }`,
+      ),
+    },
   })
   const tuned = loaded.host.find('tuned')
   assert.ok(tuned)
@@ -106,7 +139,10 @@ test('what handlers return and throw, plainly or with a promise', async () => {
     later: `throw new RetryLater(30, 'not yet')`,
     discard: `throw new Discard('never')`,
   }
-  const members = Object.entries(cases).map(([name, body]) => `${name}: action({ handler: () => { ${body} } }), async_${name}: action({ handler: async () => { await null; ${body} } }),`)
+  const members = Object.entries(cases).map(
+    ([name, body]) =>
+      `${name}: action({ handler: () => { ${body} } }), async_${name}: action({ handler: async () => { await null; ${body} } }),`,
+  )
   await using loaded = await hostWith({ cases: pluginClass(`actions = { ${members.join('\n')} }`) })
   const run = async (name: string) => {
     const results = [await loaded.run('cases', name), await loaded.run('cases', `async_${name}`)]
@@ -175,10 +211,27 @@ test('the job context, and loggers that know the job', async () => {
   const replayOf = jobId(randomIds.uuid())
   const deadline = new Date(Date.now() + 5000)
   const gone = AbortSignal.abort()
-  const result = await loaded.run('seer', 'x', {}, { attempt: 2, maxAttempts: 5, priority: 7, replayOf, idempotencyKey: 'k' }, { deadline, signal: gone })
+  const result = await loaded.run(
+    'seer',
+    'x',
+    {},
+    { attempt: 2, maxAttempts: 5, priority: 7, replayOf, idempotencyKey: 'k' },
+    { deadline, signal: gone },
+  )
   assert.ok(result.kind === 'ok')
   const { id, correlationId, ...rest } = result.result
-  assert.deepEqual(rest, { status: 'ok', attempt: 2, maxAttempts: 5, priority: 7, isReplay: true, replayOf, idempotencyKey: 'k', deadline: deadline.toISOString(), aborted: true, same: false })
+  assert.deepEqual(rest, {
+    status: 'ok',
+    attempt: 2,
+    maxAttempts: 5,
+    priority: 7,
+    isReplay: true,
+    replayOf,
+    idempotencyKey: 'k',
+    deadline: deadline.toISOString(),
+    aborted: true,
+    same: false,
+  })
   await new Promise((resolve) => setImmediate(resolve))
   const about = loaded.lines.map(({ msg, plugin, job, attempt, correlation_id }) => ({ msg, plugin, job, attempt, correlation_id }))
   const known = { plugin: 'seer', job: id, attempt: 2, correlation_id: correlationId }
@@ -197,7 +250,11 @@ test('the job context, and loggers that know the job', async () => {
 test('services: made once a plugin, others are named in the error', async () => {
   const made: string[] = []
   await using loaded = await hostWith(
-    { user: pluginClass(`onLoad() { this.clock = this.getService('clock') } handle(name) { return ok({ same: this.getService('clock') === this.clock, got: this.getService(name) === undefined }) }`) },
+    {
+      user: pluginClass(
+        `onLoad() { this.clock = this.getService('clock') } handle(name) { return ok({ same: this.getService('clock') === this.clock, got: this.getService(name) === undefined }) }`,
+      ),
+    },
     { services: { clock: ({ name }) => (made.push(name), { of: name }), cache: () => ({}) } },
   )
   assert.deepEqual(await loaded.run('user', 'clock'), { kind: 'ok', result: { status: 'ok', same: true, got: false } })

@@ -76,7 +76,8 @@ class Host implements PluginHost {
   }
 
   loadAll(platform: PluginPlatform): Promise<void> {
-    if (this.#resolution !== undefined) return Promise.reject(new XCoreError('internal_error', 'loadAll was called twice on one plugin host'))
+    if (this.#resolution !== undefined)
+      return Promise.reject(new XCoreError('internal_error', 'loadAll was called twice on one plugin host'))
     this.#resolution = new SdkResolution()
     this.#loading = this.#loadAll(platform, this.#resolution)
     return this.#loading
@@ -102,14 +103,21 @@ class Host implements PluginHost {
     this.#records = discovered.map((plugin) => {
       const name = plugin.ok ? plugin.manifest.name : plugin.name
       const logger = this.#options.logger.child({ plugin: name })
-      const record = new PluginRecord({ name, folder: plugin.folder, manifest: plugin.ok ? plugin.manifest : null }, logger, this.#stateMetric(byName))
+      const record = new PluginRecord(
+        { name, folder: plugin.folder, manifest: plugin.ok ? plugin.manifest : null },
+        logger,
+        this.#stateMetric(byName),
+      )
       if (plugin.ok || !byName.has(name)) byName.set(name, record)
       const error = plugin.ok ? refused.get(name) : plugin.error
       if (error !== undefined) record.failed(error)
       return record
     })
     this.#byName = byName
-    await this.#forgetGone(platform, discovered.some((plugin) => !plugin.ok))
+    await this.#forgetGone(
+      platform,
+      discovered.some((plugin) => !plugin.ok),
+    )
     await this.#loadInOrder(order, platform, resolution)
   }
 
@@ -133,7 +141,12 @@ class Host implements PluginHost {
     const missing = manifest.requires.find(({ name }) => this.#byName.get(name)?.state !== 'ready')
     if (missing !== undefined) {
       const cause = this.#byName.get(missing.name)?.refusal()?.message ?? 'it is not here'
-      record.failed(new XCoreError('dependency_missing', `plugin ${manifest.name} requires ${missing.name}, which did not load (${cause}); fix that one first`))
+      record.failed(
+        new XCoreError(
+          'dependency_missing',
+          `plugin ${manifest.name} requires ${missing.name}, which did not load (${cause}); fix that one first`,
+        ),
+      )
       return
     }
     record.advance('load')

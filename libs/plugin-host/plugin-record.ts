@@ -22,7 +22,11 @@ export class PluginRecord {
   #loaded: LoadedPlugin | null = null
   #runnable: RunnablePlugin | null = null
 
-  constructor(plugin: { readonly name: string; readonly folder: string; readonly manifest: Manifest | null }, logger: Logger, onState: PluginStateListener) {
+  constructor(
+    plugin: { readonly name: string; readonly folder: string; readonly manifest: Manifest | null },
+    logger: Logger,
+    onState: PluginStateListener,
+  ) {
     this.name = plugin.name
     this.folder = plugin.folder
     this.manifest = plugin.manifest
@@ -89,7 +93,13 @@ export class PluginRecord {
     const middleware = this.#state === 'ready' ? this.#loaded?.middleware : null
     if (this.manifest === null || middleware === null || middleware === undefined) return undefined
     const { name, http, resources } = this.manifest
-    return { plugin: name, authRequired: http.auth === 'required', timeoutSeconds: resources.timeoutSeconds, rateLimit: resources.rateLimit, middleware }
+    return {
+      plugin: name,
+      authRequired: http.auth === 'required',
+      timeoutSeconds: resources.timeoutSeconds,
+      rateLimit: resources.rateLimit,
+      middleware,
+    }
   }
 
   #enter(event: LifecycleEvent): void {

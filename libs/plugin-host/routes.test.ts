@@ -16,7 +16,11 @@ const ITEMS = pluginClass(`
 
 test('a plugin’s router answers at paths below its mount, 405 included, and its events carry the trace', async () => {
   await using loaded = await hostWith({
-    items: { 'plugin.yaml': 'name: items\nversion: 1.0.0\nhttp: {auth: required}\nresources: {timeout_seconds: 4, rate_limit: {calls: 2, period_seconds: 1}}\n', 'src/main.ts': ITEMS },
+    items: {
+      'plugin.yaml':
+        'name: items\nversion: 1.0.0\nhttp: {auth: required}\nresources: {timeout_seconds: 4, rate_limit: {calls: 2, period_seconds: 1}}\n',
+      'src/main.ts': ITEMS,
+    },
     bare: pluginClass(`handle() {}`),
   })
   const routes = loaded.host.routes('items')

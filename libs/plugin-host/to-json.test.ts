@@ -20,10 +20,31 @@ test('what is JSON comes back as it was', () => {
 })
 
 test('nothing makes it throw', () => {
-  fc.assert(fc.property(fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withNullPrototype: true }), (value) => typeof convert(value).ok === 'boolean'))
-  const hostile = { get trap(): never { throw new Error('secret') } }
+  fc.assert(
+    fc.property(
+      fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withNullPrototype: true }),
+      (value) => typeof convert(value).ok === 'boolean',
+    ),
+  )
+  const hostile = {
+    get trap(): never {
+      throw new Error('secret')
+    },
+  }
   assert.equal(problemOf(hostile), 'result: reading it threw Error')
-  assert.match(problemOf(new Proxy({}, { ownKeys: () => { throw new TypeError('no') } })), /reading it threw TypeError/)
+  assert.match(
+    problemOf(
+      new Proxy(
+        {},
+        {
+          ownKeys: () => {
+            throw new TypeError('no')
+          },
+        },
+      ),
+    ),
+    /reading it threw TypeError/,
+  )
 })
 
 test('each problem is named with its place', () => {
@@ -64,7 +85,11 @@ test('dates and what has a toJSON are converted; class instances by their own me
 })
 
 test('it stops at the size cap, also for a small value that repeats itself without end', () => {
-  assert.deepEqual(convert('x'.repeat(100), 50), { ok: false, reason: 'too_large', problem: 'expected at most 50 bytes of JSON, found more' })
+  assert.deepEqual(convert('x'.repeat(100), 50), {
+    ok: false,
+    reason: 'too_large',
+    problem: 'expected at most 50 bytes of JSON, found more',
+  })
   let bomb: unknown[] = ['x']
   for (let level = 0; level < 40; level += 1) bomb = [bomb, bomb]
   const converted = convert(bomb)

@@ -1,8 +1,10 @@
+import { isFunction } from './narrowing.ts'
 import type { Json } from '../event-log/index.ts'
 
 export const MAX_JSON_LEVELS = 64
 
-export type Converted = { readonly ok: true; readonly json: Json } | { readonly ok: false; readonly reason: 'invalid' | 'too_large'; readonly problem: string }
+export type Converted =
+  { readonly ok: true; readonly json: Json } | { readonly ok: false; readonly reason: 'invalid' | 'too_large'; readonly problem: string }
 
 /**
  * Turns what a handler made into JSON that Postgres can store, or says where and why not. Stricter than JSON.stringify, which
@@ -17,7 +19,11 @@ export function toJson(value: unknown, options: { readonly name: string; readonl
     return { ok: true, json: walk.convert(value, { name: options.name, parent: null }, 0) }
   } catch (thrown) {
     if (thrown instanceof NotJson) return { ok: false, reason: thrown.reason, problem: thrown.message }
-    return { ok: false, reason: 'invalid', problem: `${options.name}: reading it threw ${thrown instanceof Error ? thrown.name : typeof thrown}` }
+    return {
+      ok: false,
+      reason: 'invalid',
+      problem: `${options.name}: reading it threw ${thrown instanceof Error ? thrown.name : typeof thrown}`,
+    }
   }
 }
 
@@ -80,10 +86,12 @@ class Walk {
   }
 
   #members(value: object, place: Place, level: number): Json {
-    if ('toJSON' in value && typeof value.toJSON === 'function') return this.convert(value.toJSON(place.name), place, level + 1)
+    const own: unknown = Reflect.get(value, 'toJSON')
+    if (isFunction(own)) return this.convert(own.call(value, String(place.name)), place, level + 1)
     this.#spend(2)
     if (Array.isArray(value)) return Array.from(value, (item, index) => this.#child(item, index, place, level))
-    if (value instanceof Boolean || value instanceof Number || value instanceof String) return this.convert(value.valueOf(), place, level + 1)
+    if (value instanceof Boolean || value instanceof Number || value instanceof String)
+      return this.convert(value.valueOf(), place, level + 1)
     const kind = unjsonable(value)
     if (kind !== undefined) throw wrong(place, kind)
     const json: Record<string, Json> = {}

@@ -26,7 +26,11 @@ export function action(definition: {
   readonly description?: string
   readonly handler: (payload: Payload, job: JobContext) => ActionResult | Promise<ActionResult>
 }): Action
-export function action(definition: { readonly input?: TSchema; readonly description?: string; readonly handler: Action['handler'] }): Action {
+export function action(definition: {
+  readonly input?: TSchema
+  readonly description?: string
+  readonly handler: Action['handler']
+}): Action {
   return {
     input: definition.input ?? null,
     handler: definition.handler,

@@ -33,7 +33,8 @@ export class HttpError extends Error {
   readonly expose: boolean
 
   constructor(status: number, message?: string, options: HttpErrorOptions = {}) {
-    if (!Number.isInteger(status) || status < 400 || status > 599) throw new RangeError(`HttpError: expected a status from 400 to 599, found ${status}`)
+    if (!Number.isInteger(status) || status < 400 || status > 599)
+      throw new RangeError(`HttpError: expected a status from 400 to 599, found ${status}`)
     const code = options.code ?? CODES[status] ?? (status < 500 ? 'error' : 'handler_error')
     super(message ?? code, options.cause === undefined ? undefined : { cause: options.cause })
     this.status = status
@@ -61,7 +62,8 @@ export class RetryLater extends Error {
   readonly details: unknown
 
   constructor(afterSeconds: number, message?: string, options: AttemptErrorOptions = {}) {
-    if (!Number.isFinite(afterSeconds) || afterSeconds < 0) throw new RangeError(`RetryLater: expected seconds of 0 or more, found ${afterSeconds}`)
+    if (!Number.isFinite(afterSeconds) || afterSeconds < 0)
+      throw new RangeError(`RetryLater: expected seconds of 0 or more, found ${afterSeconds}`)
     super(message ?? `try again in ${afterSeconds} s`, options.cause === undefined ? undefined : { cause: options.cause })
     this.afterSeconds = afterSeconds
     this.code = options.code ?? 'handler_error'

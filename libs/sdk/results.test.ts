@@ -12,7 +12,13 @@ test('ok() holds the fields beside the status', () => {
 test('error() keeps to the promised JSON and tells the host of retries beside it', () => {
   assert.deepEqual(error('no'), { status: 'error', msg: 'no', code: 'error' })
   const result = error('busy', { code: 'busy', statusCode: 503, details: { queue: 4 }, retryable: true, retryAfterSeconds: 9 })
-  assert.deepEqual(JSON.parse(JSON.stringify(result)), { status: 'error', msg: 'busy', code: 'busy', status_code: 503, details: { queue: 4 } })
+  assert.deepEqual(JSON.parse(JSON.stringify(result)), {
+    status: 'error',
+    msg: 'busy',
+    code: 'busy',
+    status_code: 503,
+    details: { queue: 4 },
+  })
   assert.deepEqual({ retryable: result.retryable, after: result.retryAfterSeconds }, { retryable: true, after: 9 })
   assert.throws(() => error('x', { statusCode: 200 }), RangeError)
 })

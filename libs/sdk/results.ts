@@ -42,7 +42,9 @@ export function ok(): OkResult
 export function ok<Fields extends object>(fields: Fields & { readonly status?: never }): OkResult<Fields>
 export function ok(fields: object = {}): OkResult {
   if (Object.hasOwn(fields, 'status')) {
-    throw new TypeError("ok(): a field 'status' would be overwritten by status: 'ok'; give it another name or put it into a field: ok({ order })")
+    throw new TypeError(
+      "ok(): a field 'status' would be overwritten by status: 'ok'; give it another name or put it into a field: ok({ order })",
+    )
   }
   return { status: 'ok', ...fields }
 }

@@ -48,7 +48,12 @@ class Plugin extends TrustedBase {
 
   override async handle(name: string, payload: Payload, job: JobContext) {
     if (name === 'call') {
-      const answer = await this.callPlugin('other', 'ping', { text: payload['text'], at: job.deadline.toISOString() }, { timeoutSeconds: 5 })
+      const answer = await this.callPlugin(
+        'other',
+        'ping',
+        { text: payload['text'], at: job.deadline.toISOString() },
+        { timeoutSeconds: 5 },
+      )
       if (answer.status === 'error') {
         holds<Equal<typeof answer.code, string>>()
         return answer

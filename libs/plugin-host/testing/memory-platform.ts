@@ -33,8 +33,12 @@ export class MemoryPlatform implements PluginPlatform {
       if (plugin === undefined) throw new XCoreError('not_found', `no plugin ${request.plugin}`)
       const accepted = plugin.accepts(request.action, request.payload)
       if (!accepted.ok && accepted.reason === 'unknown') throw new XCoreError('unknown_action', `no action ${request.action}`)
-      if (!accepted.ok && accepted.reason === 'invalid') throw new XCoreError('validation_error', 'bad payload', { issues: accepted.issues })
-      const job = this.#start(plugin, makeJob({ ...origin(request), kind: 'action', plugin: pluginName(request.plugin), name: request.action, payload: request.payload }))
+      if (!accepted.ok && accepted.reason === 'invalid')
+        throw new XCoreError('validation_error', 'bad payload', { issues: accepted.issues })
+      const job = this.#start(
+        plugin,
+        makeJob({ ...origin(request), kind: 'action', plugin: pluginName(request.plugin), name: request.action, payload: request.payload }),
+      )
       return { jobId: job.id, state: 'queued', replayed: false }
     },
     emit: async (request) => {
@@ -46,7 +50,14 @@ export class MemoryPlatform implements PluginPlatform {
         if (plugin === undefined) return []
         const { meta, ...rest } = origin(request)
         const event = { id, source: request.source, time: new Date().toISOString(), subscription: subscription.id }
-        const job = makeJob({ ...rest, kind: 'event', plugin: subscription.plugin, name: request.name, payload: request.data, meta: { ...meta, event } })
+        const job = makeJob({
+          ...rest,
+          kind: 'event',
+          plugin: subscription.plugin,
+          name: request.name,
+          payload: request.data,
+          meta: { ...meta, event },
+        })
         return [this.#start(plugin, job).id]
       })
       return { eventId: id, jobs, replayed: false }
@@ -86,7 +97,12 @@ export class MemoryPlatform implements PluginPlatform {
   }
 
   async #run(plugin: RunnablePlugin, job: Job): Promise<void> {
-    const ended = await plugin.execute({ job, deadline: new Date(Date.now() + 60_000), signal: new AbortController().signal, logger: this.#logger })
+    const ended = await plugin.execute({
+      job,
+      deadline: new Date(Date.now() + 60_000),
+      signal: new AbortController().signal,
+      logger: this.#logger,
+    })
     const finishedAt = new Date()
     if (ended.kind === 'ok') this.jobs.set(job.id, { ...job, state: 'succeeded', result: ended.result, finishedAt })
     else this.jobs.set(job.id, { ...job, state: ended.kind === 'error' ? 'failed' : 'dead', error: ended.error, finishedAt })

@@ -5,7 +5,7 @@ import { pino } from 'pino'
 import type { HandlerResult, Invocation } from '../../engine/plugin-port.ts'
 import { pluginName, type Job, type Json } from '../../event-log/index.ts'
 import { createPluginHost, type PluginHostOptions } from '../host.ts'
-import type { PluginHost } from '../port.ts'
+import type { PluginHost, PluginState } from '../port.ts'
 import { MemoryPlatform, makeJob } from './memory-platform.ts'
 
 /** The text of a plugin's entry file, or its files by path. */
@@ -21,15 +21,21 @@ export interface TestHost extends AsyncDisposable {
   run(plugin: string, name: string, payload?: Json, job?: Partial<Job>, invocation?: Partial<Invocation>): Promise<HandlerResult>
 }
 
-/** Writes the plugins to a new folder outside of this repository and loads them. Removed with `await using`. */
-export async function hostWith(plugins: Readonly<Record<string, PluginText>>, options: Partial<PluginHostOptions> = {}): Promise<TestHost> {
+/** Writes the plugins to a new folder outside of this repository and loads them; `whileLoading` runs meanwhile. Removed with `await using`. */
+export async function hostWith(
+  plugins: Readonly<Record<string, PluginText>>,
+  options: Partial<PluginHostOptions> = {},
+  whileLoading?: () => Promise<void>,
+): Promise<TestHost> {
   const dir = await mkdtemp(join(tmpdir(), 'xcore-plugins-'))
   for (const [name, text] of Object.entries(plugins)) await writePlugin(join(dir, name), name, text)
   const lines: Record<string, unknown>[] = []
   const logger = pino({ level: 'debug', base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) })
   const host = createPluginHost({ dir, frameworkVersion: '3.0.0', hostEnv: {}, logger, ...options })
   const platform = new MemoryPlatform((plugin) => host.find(plugin), logger)
-  await host.loadAll(platform)
+  const loading = host.loadAll(platform)
+  await whileLoading?.()
+  await loading
   return {
     dir,
     host,
@@ -47,6 +53,30 @@ export async function hostWith(plugins: Readonly<Record<string, PluginText>>, op
       await host.unloadAll()
       await rm(dir, { recursive: true, force: true })
     },
+  }
+}
+
+/** Plugin states as signals: pass `metrics` to the host. */
+export class StateSignals {
+  readonly #seen = new Set<string>()
+  readonly #waiting = new Map<string, () => void>()
+  readonly metrics: NonNullable<PluginHostOptions['metrics']> = {
+    pluginState: {
+      set: ({ plugin, state }, value) => {
+        if (value !== 1) return
+        this.#seen.add(`${plugin} ${state}`)
+        this.#waiting.get(`${plugin} ${state}`)?.()
+      },
+      remove() {},
+      clear() {},
+    },
+  }
+
+  async reached(plugin: string, state: PluginState): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#waiting.set(`${plugin} ${state}`, resolve)
+    if (this.#seen.has(`${plugin} ${state}`)) resolve()
+    await promise
   }
 }
 

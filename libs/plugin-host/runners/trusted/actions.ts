@@ -1,9 +1,7 @@
 import type { TSchema } from 'typebox'
 import { XCoreError, messageOf } from '../../../errors/index.ts'
+import { isFunction, isRecord, type PluginFunction } from '../../narrowing.ts'
 import { anyObject, compileCheck, type PayloadCheck } from './validation.ts'
-
-/** A function of the plugin: what it takes and returns is checked around the call. */
-export type PluginFunction = (this: unknown, ...args: readonly unknown[]) => unknown
 
 export interface DeclaredAction {
   readonly name: string
@@ -46,14 +44,9 @@ function readInput(where: string, input: unknown): Pick<DeclaredAction, 'input' 
   }
 }
 
-export function isFunction(value: unknown): value is PluginFunction {
-  return typeof value === 'function'
-}
-
-function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
 function failed(where: string, expected: string, found: unknown): XCoreError {
-  return new XCoreError('plugin_load_failed', `${where}: ${expected}, found ${found === null ? 'null' : Array.isArray(found) ? 'a list' : typeof found}`)
+  return new XCoreError(
+    'plugin_load_failed',
+    `${where}: ${expected}, found ${found === null ? 'null' : Array.isArray(found) ? 'a list' : typeof found}`,
+  )
 }

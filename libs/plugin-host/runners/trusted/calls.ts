@@ -5,7 +5,7 @@ import type { Job, PluginName } from '../../../event-log/index.ts'
 import { isTerminal } from '../../../event-log/index.ts'
 import { jsonArgument, secondsArgument } from './arguments.ts'
 import { needsDatabase } from './job-context.ts'
-import { originOf, running } from './running.ts'
+import { originOf, outside, running } from './running.ts'
 
 const DEFAULT_TIMEOUT_SECONDS = 30
 
@@ -28,27 +28,30 @@ export class TrustedCalls {
     const request = this.#request(plugin, action, payload, what)
     let jobId
     try {
-      jobId = (await this.#engine.submit({ ...request, awaited: true })).jobId
+      jobId = (await outside(() => this.#engine.submit({ ...request, awaited: true }))).jobId
     } catch (thrown) {
       const refusal = asResult(thrown)
       if (refusal === undefined) throw thrown
       return refusal
     }
-    const job = await this.#engine.wait(jobId, milliseconds, current?.signal ?? undefined)
+    const job = await outside(() => this.#engine.wait(jobId, milliseconds, current?.signal ?? undefined))
     if (job !== undefined && isTerminal(job.state)) return outcome(job)
-    throw new XCoreError('timeout', `${what} was not done within ${milliseconds / 1000} s; its job ${jobId} goes on`, { details: { job_id: jobId } })
+    throw new XCoreError('timeout', `${what} was not done within ${milliseconds / 1000} s; its job ${jobId} goes on`, {
+      details: { job_id: jobId },
+    })
   }
 
   async enqueue(plugin: string, action: string, payload: unknown, options: EnqueueOptions): Promise<string> {
     const { priority, delaySeconds, runAt, idempotencyKey } = options
     if (options.tx !== undefined) throw needsDatabase('enqueue with tx')
-    const { jobId } = await this.#engine.submit({
+    const request = {
       ...this.#request(plugin, action, payload, `the enqueue of ${plugin}/${action}`),
       ...(priority === undefined ? {} : { priority }),
       ...(delaySeconds === undefined ? {} : { delaySeconds: secondsArgument('delaySeconds', delaySeconds) }),
       ...(runAt === undefined ? {} : { runAt }),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-    })
+    }
+    const { jobId } = await outside(() => this.#engine.submit(request))
     return jobId
   }
 
@@ -92,4 +95,3 @@ function outcome(job: Job): CallResult {
     ...(details === undefined ? {} : { details }),
   }
 }
-

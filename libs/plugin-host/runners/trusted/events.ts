@@ -4,10 +4,10 @@ import { XCoreError, messageOf } from '../../../errors/index.ts'
 import type { PluginName } from '../../../event-log/index.ts'
 import { compileGlob, globProblem } from '../../../event-log/glob.ts'
 import type { Logger } from '../../../telemetry/logger.ts'
-import { isFunction, type PluginFunction } from './actions.ts'
+import { isFunction, type PluginFunction } from '../../narrowing.ts'
 import { jsonArgument, secondsArgument } from './arguments.ts'
 import { needsDatabase } from './job-context.ts'
-import { originOf } from './running.ts'
+import { originOf, outside } from './running.ts'
 
 const DEFAULT_PRIORITY = 50
 const MAX_ID_LENGTH = 512
@@ -80,7 +80,9 @@ export class TrustedEvents implements PluginEvents {
   async off(target: EventSubscription | string, handler?: EventHandler): Promise<void> {
     const entries =
       typeof target === 'string'
-        ? [...this.#entries.values()].filter((entry) => entry.subscription.pattern === target && (handler === undefined || entry.handler === handler))
+        ? [...this.#entries.values()].filter(
+            (entry) => entry.subscription.pattern === target && (handler === undefined || entry.handler === handler),
+          )
         : [this.#entries.get(target.id)].filter((entry) => entry !== undefined)
     await Promise.all(entries.map((entry) => this.#end(entry)))
   }
@@ -88,18 +90,25 @@ export class TrustedEvents implements PluginEvents {
   async emit(name: string, data: unknown = {}, options: EmitOptions = {}): Promise<string> {
     const { plugin, engine } = this.#options
     const { delaySeconds, idempotencyKey } = options
-    if (typeof name !== 'string' || name === '' || name.length > MAX_EVENT_NAME || !/^[^\s\u0000-\u001f]+$/u.test(name) || !name.isWellFormed()) {
+    if (
+      typeof name !== 'string' ||
+      name === '' ||
+      name.length > MAX_EVENT_NAME ||
+      !/^[^\s\u0000-\u001f]+$/u.test(name) ||
+      !name.isWellFormed()
+    ) {
       throw bad(`events.emit: expected a name of 1 to ${MAX_EVENT_NAME} characters without spaces, found ${shown(name)}`)
     }
     if (options.tx !== undefined) throw needsDatabase('events.emit with tx')
-    const { eventId } = await engine.emit({
+    const request = {
       name,
       data: jsonArgument(data, `data of the event ${name}`),
       source: `xcore://plugins/${plugin}`,
       ...(delaySeconds === undefined ? {} : { delaySeconds: secondsArgument('delaySeconds', delaySeconds) }),
       ...(idempotencyKey === undefined ? {} : { externalId: idempotencyKey }),
       ...originOf(plugin, `the event ${name}`),
-    })
+    }
+    const { eventId } = await outside(() => engine.emit(request))
     return eventId
   }
 
@@ -109,7 +118,8 @@ export class TrustedEvents implements PluginEvents {
     if (this.#phase === 'closed') throw new XCoreError('not_ready', `events.on: plugin ${plugin} is unloaded; subscribe in onLoad`)
     if (typeof pattern !== 'string') throw bad(`events.on: expected a pattern such as 'user.*', found ${shown(pattern)}`)
     const problem = globProblem(pattern)
-    if (problem !== undefined || pattern.includes('\u0000')) throw bad(`events.on: pattern ${shown(pattern)}: ${problem ?? 'expected no U+0000'}`)
+    if (problem !== undefined || pattern.includes('\u0000'))
+      throw bad(`events.on: pattern ${shown(pattern)}: ${problem ?? 'expected no U+0000'}`)
     if (!isFunction(handler)) throw bad(`events.on: expected a function as handler of ${pattern}, found ${shown(handler)}`)
     if (!Number.isInteger(priority) || priority < 0 || priority > 100) {
       throw bad(`events.on: expected a whole number from 0 to 100 as priority of ${pattern}, found ${shown(priority)}`)
@@ -129,7 +139,8 @@ export class TrustedEvents implements PluginEvents {
       if (typeof wished !== 'string' || wished === '' || wished.length > MAX_ID_LENGTH || wished.includes('\u0000')) {
         throw bad(`events.on: expected an id of 1 to ${MAX_ID_LENGTH} characters, found ${shown(wished)}`)
       }
-      if (this.#entries.has(wished)) throw bad(`events.on: the id ${wished} is taken by another subscription of this plugin; give each its own`)
+      if (this.#entries.has(wished))
+        throw bad(`events.on: the id ${wished} is taken by another subscription of this plugin; give each its own`)
       return wished
     }
     // The same after a restart and in every process, as long as the plugin subscribes in the same order.
@@ -149,7 +160,7 @@ export class TrustedEvents implements PluginEvents {
   // A caller need not await what comes of it, so a failure is logged as well.
   #tell(change: () => Promise<void>, undo?: () => void): Promise<void> {
     if (this.#phase !== 'published') return Promise.resolve()
-    const done = this.#told.catch(() => {}).then(change)
+    const done = outside(() => this.#told.catch(() => {}).then(change))
     this.#told = done
     done.catch((thrown: unknown) => {
       undo?.()

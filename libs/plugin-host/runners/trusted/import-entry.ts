@@ -3,6 +3,7 @@ import { join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { TrustedBase } from '@xcore/sdk'
 import { XCoreError, messageOf } from '../../../errors/index.ts'
+import { isRecord } from '../../narrowing.ts'
 
 /** Imports the entry file and makes the plugin's instance. Rejects with XCoreError `plugin_load_failed`. */
 export async function instantiate(folder: string, entryPoint: string): Promise<TrustedBase> {
@@ -11,10 +12,14 @@ export async function instantiate(folder: string, entryPoint: string): Promise<T
   const entry = exportedClass(module)
   if (entry === undefined) {
     const exported = Object.keys(module).join(', ') || 'nothing'
-    throw failed(`${entryPoint}: expected \`export default class Plugin extends TrustedBase\` (or an export named Plugin), found exports: ${exported}`)
+    throw failed(
+      `${entryPoint}: expected \`export default class Plugin extends TrustedBase\` (or an export named Plugin), found exports: ${exported}`,
+    )
   }
   if (!(entry.prototype instanceof TrustedBase)) {
-    throw failed(`${entryPoint}: expected the class ${entry.name || 'that is exported'} to extend TrustedBase of @xcore/sdk, found one that does not`)
+    throw failed(
+      `${entryPoint}: expected the class ${entry.name || 'that is exported'} to extend TrustedBase of @xcore/sdk, found one that does not`,
+    )
   }
   let instance: unknown
   try {
@@ -22,13 +27,15 @@ export async function instantiate(folder: string, entryPoint: string): Promise<T
   } catch (thrown) {
     throw failed(`${entryPoint}: the constructor of ${entry.name} threw: ${messageOf(thrown)}`, thrown)
   }
-  if (!(instance instanceof TrustedBase)) throw failed(`${entryPoint}: the constructor of ${entry.name} returned something else than its instance`)
+  if (!(instance instanceof TrustedBase))
+    throw failed(`${entryPoint}: the constructor of ${entry.name} returned something else than its instance`)
   return instance
 }
 
 async function importEntry(path: string, folder: string): Promise<Readonly<Record<string, unknown>>> {
   try {
-    return await import(pathToFileURL(path).href)
+    const module: unknown = await import(pathToFileURL(path).href)
+    return isRecord(module) ? module : {}
   } catch (thrown) {
     throw failed(explain(thrown, folder), thrown)
   }

@@ -22,11 +22,16 @@ export function returned(value: unknown): HandlerResult {
   const converted = toJson(value, { name: 'result', maxBytes: MAX_RESULT_BYTES })
   if (!converted.ok) return invalid(`${converted.problem}; return ok({…}) or error(…) with JSON values`)
   const { json } = converted
-  if (!isObject(json)) return invalid(`expected ok({…}), error(…) or an object, found ${Array.isArray(json) ? 'a list' : `a ${typeof json}`}; wrap it: ok({ value })`)
+  if (!isObject(json))
+    return invalid(
+      `expected ok({…}), error(…) or an object, found ${Array.isArray(json) ? 'a list' : `a ${typeof json}`}; wrap it: ok({ value })`,
+    )
   if (!Object.hasOwn(json, 'status')) return { kind: 'ok', result: { status: 'ok', ...json } }
   if (json['status'] === 'ok') return { kind: 'ok', result: json }
   if (json['status'] === 'error') return { kind: 'error', error: errorOf(json), ...hints }
-  return invalid(`expected the status 'ok' or 'error', found ${storable(JSON.stringify(json['status']), 60)}; put an object of your own into a field: ok({ order })`)
+  return invalid(
+    `expected the status 'ok' or 'error', found ${storable(JSON.stringify(json['status']), 60)}; put an object of your own into a field: ok({ order })`,
+  )
 }
 
 /** What something thrown means. Pure; never throws. */

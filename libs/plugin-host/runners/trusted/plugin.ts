@@ -6,11 +6,12 @@ import { XCoreError, messageOf } from '../../../errors/index.ts'
 import type { Job } from '../../../event-log/index.ts'
 import { withDeadline } from '../../deadline.ts'
 import type { LoadedPlugin, PluginSource } from '../../runner.ts'
-import { isFunction, type DeclaredAction } from './actions.ts'
+import { isFunction } from '../../narrowing.ts'
+import type { DeclaredAction } from './actions.ts'
 import type { TrustedEvents } from './events.ts'
 import { TrustedJobContext } from './job-context.ts'
 import { refused, returned, threw } from './outcome.ts'
-import { running } from './running.ts'
+import { inHook, running, type Running } from './running.ts'
 import { anyObject } from './validation.ts'
 
 export interface TrustedPluginParts {
@@ -38,7 +39,11 @@ export class TrustedPlugin implements LoadedPlugin {
     this.#parts = parts
     this.#freeForm = isFunction(parts.instance.handle)
     this.middleware = parts.middleware
-    this.actions = [...parts.actions.values()].map(({ name, input, description }) => ({ name, input, ...(description === undefined ? {} : { description }) }))
+    this.actions = [...parts.actions.values()].map(({ name, input, description }) => ({
+      name,
+      input,
+      ...(description === undefined ? {} : { description }),
+    }))
   }
 
   subscriptions(): readonly Subscription[] {
@@ -57,7 +62,8 @@ export class TrustedPlugin implements LoadedPlugin {
     const handling = this.#handling(job)
     if (!handling.found) return handling.result
     const context = new TrustedJobContext(invocation, this.#parts.source.logger)
-    const current = {
+    const current: Running = {
+      plugin: job.plugin,
       job,
       traceparent: job.meta.traceparent,
       deadline,
@@ -79,9 +85,13 @@ export class TrustedPlugin implements LoadedPlugin {
     const { source, instance, events, gone } = this.#parts
     events.close()
     try {
-      await withDeadline(source.deadlines.unload, 'onUnload', () => instance.onUnload())
+      await running.run(inHook(source.manifest.name, source.logger), () =>
+        withDeadline(source.deadlines.unload, 'onUnload', () => instance.onUnload()),
+      )
     } catch (thrown) {
-      throw new XCoreError('plugin_unload_failed', `onUnload of plugin ${source.manifest.name} failed: ${messageOf(thrown)}`, { cause: thrown })
+      throw new XCoreError('plugin_unload_failed', `onUnload of plugin ${source.manifest.name} failed: ${messageOf(thrown)}`, {
+        cause: thrown,
+      })
     } finally {
       gone.abort()
     }
@@ -107,9 +117,16 @@ export class TrustedPlugin implements LoadedPlugin {
     const issues = (declared?.check ?? anyObject)(job.payload)
     if (issues.length > 0) {
       const message = `the payload does not fit the action ${job.name} any more: ${issues.map((issue) => `${issue.path} ${issue.message}`).join('; ')}`
-      return { found: false, result: refused('validation_error', message, issues.map(({ path, message }) => ({ path, message }))) }
+      return {
+        found: false,
+        result: refused(
+          'validation_error',
+          message,
+          issues.map(({ path, message }) => ({ path, message })),
+        ),
+      }
     }
-    if (declared !== undefined) return { found: true, run: (context) => declared.handler.call(declared, job.payload, context) }
+    if (declared !== undefined) return { found: true, run: (context) => declared.handler.call(instance, job.payload, context) }
     return { found: true, run: (context) => (isFunction(handle) ? handle.call(instance, job.name, job.payload, context) : undefined) }
   }
 
@@ -117,7 +134,8 @@ export class TrustedPlugin implements LoadedPlugin {
     const { instance, events } = this.#parts
     const delivered = job.meta.event
     const handler = delivered === undefined ? undefined : events.handlerOf(delivered.subscription)
-    if (delivered === undefined || handler === undefined) return missing(job, `the subscription ${delivered?.subscription ?? '(none)'} to ${job.name}`)
+    if (delivered === undefined || handler === undefined)
+      return missing(job, `the subscription ${delivered?.subscription ?? '(none)'} to ${job.name}`)
     const message: EventMessage<unknown> = {
       id: delivered.id,
       name: job.name,
@@ -131,5 +149,8 @@ export class TrustedPlugin implements LoadedPlugin {
 }
 
 function missing(job: Job, what: string): Handling {
-  return { found: false, result: refused('no_handler', `plugin ${job.plugin} has no handler for ${what}; bring it back and replay the job`) }
+  return {
+    found: false,
+    result: refused('no_handler', `plugin ${job.plugin} has no handler for ${what}; bring it back and replay the job`),
+  }
 }

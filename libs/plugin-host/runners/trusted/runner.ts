@@ -7,15 +7,15 @@ import { declaredActions } from './actions.ts'
 import { TrustedCalls } from './calls.ts'
 import { TrustedEvents } from './events.ts'
 import { instantiate } from './import-entry.ts'
-import { TrustedPlugin } from './plugin.ts'
+import { TrustedPlugin, type TrustedPluginParts } from './plugin.ts'
 import { pluginRoutes } from './routes.ts'
-import { running } from './running.ts'
+import { inHook, running } from './running.ts'
 
 /** Runs plugins in this process, with all its rights. */
 export const trustedRunner: Runner = { load }
 
 async function load(source: PluginSource): Promise<LoadedPlugin> {
-  const { manifest, platform, deadlines } = source
+  const { manifest, platform } = source
   const gone = new AbortController()
   const events = new TrustedEvents({
     plugin: manifest.name,
@@ -26,21 +26,34 @@ async function load(source: PluginSource): Promise<LoadedPlugin> {
     logger: source.logger,
   })
   try {
-    const instance = await withDeadline(deadlines.load, `the import of ${manifest.entryPoint}`, () => instantiate(source.folder, manifest.entryPoint))
-    inject(instance, source, events, gone.signal)
-    await withDeadline(deadlines.load, 'onLoad', () => instance.onLoad()).catch((thrown: unknown) => {
-      throw new XCoreError('plugin_load_failed', `onLoad of plugin ${manifest.name} failed: ${messageOf(thrown)}`, { cause: thrown })
-    })
-    const actions = declaredActions(instance.actions)
-    const middleware = await withDeadline(deadlines.load, 'getRouter', () => pluginRoutes(instance, source.logger, gone.signal))
+    const parts = await running.run(inHook(manifest.name, source.logger), () => start(source, events, gone.signal))
     await events.publish()
-    return new TrustedPlugin({ source, instance, actions, events, middleware, gone })
+    return new TrustedPlugin({ source, events, gone, ...parts })
   } catch (thrown) {
     events.close()
     gone.abort()
     if (thrown instanceof XCoreError && thrown.code === 'plugin_load_failed') throw thrown
     throw new XCoreError('plugin_load_failed', `plugin ${manifest.name} could not be loaded: ${messageOf(thrown)}`, { cause: thrown })
   }
+}
+
+/** All that runs the plugin's own code. */
+async function start(
+  source: PluginSource,
+  events: TrustedEvents,
+  signal: AbortSignal,
+): Promise<Pick<TrustedPluginParts, 'instance' | 'actions' | 'middleware'>> {
+  const { manifest, deadlines, logger } = source
+  const instance = await withDeadline(deadlines.load, `the import of ${manifest.entryPoint}`, () =>
+    instantiate(source.folder, manifest.entryPoint),
+  )
+  inject(instance, source, events, signal)
+  await withDeadline(deadlines.load, 'onLoad', () => instance.onLoad()).catch((thrown: unknown) => {
+    throw new XCoreError('plugin_load_failed', `onLoad of plugin ${manifest.name} failed: ${messageOf(thrown)}`, { cause: thrown })
+  })
+  const actions = declaredActions(instance.actions)
+  const middleware = await withDeadline(deadlines.load, 'getRouter', () => pluginRoutes(instance, manifest.name, logger, signal))
+  return { instance, actions, middleware }
 }
 
 function inject(instance: TrustedBase, source: PluginSource, events: TrustedEvents, signal: AbortSignal): void {

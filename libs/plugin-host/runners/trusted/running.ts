@@ -7,8 +7,9 @@ import type { Logger } from '../../../telemetry/logger.ts'
 /** How many events, calls and enqueues may lie between an outside request and a job. */
 export const MAX_DEPTH = 32
 
-/** What plugin code runs for: a job, or a request to one of its routes. */
+/** What plugin code runs for: a job, a request to one of its routes, or a hook. */
 export interface Running {
+  readonly plugin: PluginName
   readonly job: Job | null
   readonly traceparent: string | undefined
   readonly deadline: Date | null
@@ -17,7 +18,25 @@ export interface Running {
 }
 
 /** Follows plugin code through its awaits, so that what it asks for is joined to what it runs for. */
-export const running = new AsyncLocalStorage<Running>()
+export const running = new AsyncLocalStorage<Running | undefined>()
+
+/** What the hooks of a plugin run for: nothing but themselves. */
+export function inHook(plugin: PluginName, logger: Logger): Running {
+  return { plugin, job: null, traceparent: undefined, deadline: null, signal: null, logger }
+}
+
+/** Runs the platform's own code on behalf of a plugin: what it opens and starts there is not the plugin's. */
+export function outside<T>(work: () => T): T {
+  return running.run(undefined, work)
+}
+
+/**
+ * The plugin whose code the current asynchronous context belongs to, hooks and what they left behind included. In a handler of
+ * `uncaughtException` or `unhandledRejection` it is the context of the error.
+ */
+export function currentPlugin(): PluginName | undefined {
+  return running.getStore()?.plugin
+}
 
 /** The origin of what `plugin` asks for now. Throws XCoreError `loop_detected` past 32 levels. */
 export function originOf(plugin: PluginName, what: string): Origin {

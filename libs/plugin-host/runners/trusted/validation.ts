@@ -10,7 +10,13 @@ export type PayloadCheck = (payload: unknown) => readonly Issue[]
 /** Compiles a schema. Throws what TypeBox throws for one that can't be compiled. */
 export function compileCheck(schema: TSchema): PayloadCheck {
   const validator = Compile(schema)
-  return (payload) => (validator.Check(payload) ? [] : issuesOf(errorsOf(() => validator.Errors(payload)), payload))
+  return (payload) =>
+    validator.Check(payload)
+      ? []
+      : issuesOf(
+          errorsOf(() => validator.Errors(payload)),
+          payload,
+        )
 }
 
 /** Of actions without a schema, and of free-form ones. */
@@ -40,7 +46,10 @@ function issuesOf(errors: readonly TLocalizedValidationError[], payload: unknown
     const found = valueAt(payload, pointer)
     const choices = [...new Set(group.flatMap((error) => choicesOf(error)))]
     if (choices.length > 0) {
-      add({ path: `/payload${pointer}`, message: `must be ${choices.length > 1 ? 'one of ' : ''}${choices.join(', ')}, found ${shown(found)}` })
+      add({
+        path: `/payload${pointer}`,
+        message: `must be ${choices.length > 1 ? 'one of ' : ''}${choices.join(', ')}, found ${shown(found)}`,
+      })
     }
     for (const error of group) describe(error, pointer, found, choices.length > 0).forEach(add)
   }
