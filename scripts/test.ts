@@ -16,7 +16,9 @@ const words = process.argv.slice(2).filter((arg) => !arg.startsWith('-'))
 const options = process.argv.slice(2).filter((arg) => arg.startsWith('-'))
 const files = await findFiles(words)
 if (files.length === 0) {
-  console.error(`Expected test files${words.length > 0 ? ` whose path contains ${words.join(' or ')}` : ''}, found none in ${FOLDERS.join(', ')}.`)
+  console.error(
+    `Expected test files${words.length > 0 ? ` whose path contains ${words.join(' or ')}` : ''}, found none in ${FOLDERS.join(', ')}.`,
+  )
   process.exit(2)
 }
 process.exitCode = await runTests(files)
@@ -41,8 +43,9 @@ async function runTests(testFiles: readonly string[]): Promise<number> {
     // Ctrl-C reaches the runner by itself; this process stays to stop the server.
     process.on('SIGINT', () => {})
     process.on('SIGTERM', () => child.kill('SIGTERM'))
-    const [code] = await once(child, 'exit')
-    return typeof code === 'number' ? code : 1
+    await once(child, 'exit')
+    // Null: ended by a signal.
+    return child.exitCode ?? 1
   } finally {
     await server?.stop()
   }

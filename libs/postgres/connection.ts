@@ -9,6 +9,8 @@ export interface ConnectionOptions {
   readonly url: string
   /** Shown in pg_stat_activity. */
   readonly applicationName: string
+  /** How long to wait for a connection, also for a free one of the pool, in milliseconds. Default 10,000. */
+  readonly connectTimeoutMs?: number
   /** Milliseconds; 0: none. Default 30,000. */
   readonly statementTimeoutMs?: number
   /** Milliseconds; 0: none. Default 10,000. */
@@ -17,7 +19,6 @@ export interface ConnectionOptions {
   readonly synchronousCommit?: 'on' | 'off'
 }
 
-const CONNECT_TIMEOUT_MS = 5_000
 const IDLE_IN_TRANSACTION_MS = 60_000
 /** How much longer than the server's own limit the client waits before it calls the connection dead. */
 const READ_GRACE_MS = 15_000
@@ -32,7 +33,7 @@ export function clientConfig(options: ConnectionOptions): ClientConfig {
     connectionString: url,
     options: [...settings, ...ownOptions].join(' '),
     application_name: options.applicationName,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? 10_000,
     statement_timeout: statementTimeout,
     lock_timeout: options.lockTimeoutMs ?? 10_000,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
@@ -64,7 +65,8 @@ export function addressOf(url: string): string {
 // Node's codes, and SQLSTATEs: 08 connection exception, 28 login refused, 3D000 no such database, 53300 too many connections,
 // 57P01–57P05 shutdown, crash, starting up, dropped, idle too long; 25P03 idle in a transaction for too long.
 const CONNECTION_CODES = /^(E(?!RR_)[A-Z_]+|08...|28...|3D000|53300|57P0[1-5]|25P03)$/
-const CONNECTION_MESSAGES = /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client (was closed|has encountered a connection error))/
+const CONNECTION_MESSAGES =
+  /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client (was closed|has encountered a connection error))/
 
 /** Whether an error tells of the connection, not of the statement. */
 export function isConnectionError(error: unknown): boolean {
@@ -72,6 +74,11 @@ export function isConnectionError(error: unknown): boolean {
   const code = sqlState(error)
   if (code !== undefined) return CONNECTION_CODES.test(code)
   return CONNECTION_MESSAGES.test(error.message)
+}
+
+/** Whether the pool gave up waiting, for a new connection or for a free one. */
+export function isPoolTimeout(error: unknown): boolean {
+  return error instanceof Error && error.message === 'timeout exceeded when trying to connect'
 }
 
 /** The SQLSTATE (`23505` unique violation, …) or Node error code of a failed statement. */

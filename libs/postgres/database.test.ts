@@ -30,7 +30,10 @@ test('finds our tables first, then public ones, and limits every statement', asy
 })
 
 test('gives times as dates, JSON parsed, and large numbers as strings', async () => {
-  const [row] = await db.query({ name: 'test_types', text: "select $1::int8 as big, timestamptz '2026-01-02T03:04:05Z' as at, $2::jsonb as json, 3::int4 as small" }, ['9007199254740993', { a: [1] }])
+  const [row] = await db.query(
+    { name: 'test_types', text: "select $1::int8 as big, timestamptz '2026-01-02T03:04:05Z' as at, $2::jsonb as json, 3::int4 as small" },
+    ['9007199254740993', { a: [1] }],
+  )
   assert.deepEqual(row, { big: '9007199254740993', at: new Date('2026-01-02T03:04:05Z'), json: { a: [1] }, small: 3 })
 })
 
@@ -55,7 +58,9 @@ test('runs statements that are issued together in the order of the calls, and re
     db.transaction((tx) => Promise.all([tx.query(INSERT, [10, 'a']), tx.query(INSERT, [10, 'again']), tx.query(INSERT, [11, 'b'])])),
     (error) => sqlState(error) === '23505',
   )
-  await db.transaction((tx) => Promise.all([tx.query(INSERT, [10, 'a']), tx.run('update notes set text = text || $1 where id = 10', ['b'])]))
+  await db.transaction((tx) =>
+    Promise.all([tx.query(INSERT, [10, 'a']), tx.run('update notes set text = text || $1 where id = 10', ['b'])]),
+  )
   assert.deepEqual(await db.run('select text from notes where id >= 10'), [{ text: 'ab' }])
 })
 
@@ -98,7 +103,9 @@ test('survives that idle connections are cut off', async () => {
   const pid = await backend(db)
   await db.transaction(async (tx) => {
     assert.notEqual(await backend(tx), undefined)
-    await db.run("select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'database test' and pid <> pg_backend_pid() and state = 'idle'")
+    await db.run(
+      "select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'database test' and pid <> pg_backend_pid() and state = 'idle'",
+    )
   })
   await db.ready()
   assert.notEqual(pid, undefined)
@@ -120,7 +127,11 @@ test('names the address and the remedy, never the password', async () => {
   const refused = createDatabase({ url: wrong.href, applicationName: 'refused' })
   const missing = createDatabase({ url: home.url.replace(home.name, 'no_such_database'), applicationName: 'missing' })
   try {
-    for (const [pool, message] of [[away, /127\.0\.0\.1:1\/xcore.*nothing listens there/], [refused, /user and password/], [missing, /Create the database/]] as const) {
+    for (const [pool, message] of [
+      [away, /127\.0\.0\.1:1\/xcore.*nothing listens there/],
+      [refused, /user and password/],
+      [missing, /Create the database/],
+    ] as const) {
       await assert.rejects(pool.ready(), (error) => {
         assert.ok(error instanceof Error && 'code' in error && typeof error.code === 'string' && isErrorCode(error.code))
         assert.equal(error.code, 'database_unavailable')
@@ -139,8 +150,25 @@ test('keeps the options that the URL brings', async () => {
   url.searchParams.set('options', '-c work_mem=7MB')
   const custom = createDatabase({ url: url.href, applicationName: 'custom', synchronousCommit: 'off' })
   try {
-    assert.deepEqual(await custom.run("select current_setting('work_mem') as mem, current_setting('synchronous_commit') as sync, current_schema as schema"), [{ mem: '7MB', sync: 'off', schema: 'xcore' }])
+    assert.deepEqual(
+      await custom.run(
+        "select current_setting('work_mem') as mem, current_setting('synchronous_commit') as sync, current_schema as schema",
+      ),
+      [{ mem: '7MB', sync: 'off', schema: 'xcore' }],
+    )
   } finally {
     await custom.close()
+  }
+})
+
+test('says that the pool is busy, not that the server is away', async () => {
+  const small = createDatabase({ url: home.url, applicationName: 'small', max: 1, connectTimeoutMs: 50 })
+  try {
+    await small.transaction(async () => {
+      await assert.rejects(small.ready(), { code: 'database_unavailable', message: /all 1 of this pool were busy/ })
+    })
+    await small.ready()
+  } finally {
+    await small.close()
   }
 })

@@ -1,8 +1,8 @@
 import { Pool } from 'pg'
-import type { PoolClient, QueryConfig } from 'pg'
+import type { PoolClient, QueryConfig, QueryResult } from 'pg'
 import { XCoreError } from '../errors/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import { clientConfig, databaseError, isConnectionError } from './connection.ts'
+import { addressOf, clientConfig, databaseError, isConnectionError, isPoolTimeout } from './connection.ts'
 import type { ConnectionOptions } from './connection.ts'
 import type { Database, Sql, Statement, Tx } from './sql.ts'
 
@@ -34,10 +34,25 @@ interface Loan {
  * Nothing is retried here. When the connection breaks during a commit, `details.commit` of the error is `unknown`.
  */
 export function createDatabase(options: DatabaseOptions): PooledDatabase {
-  const pool = new Pool({ ...clientConfig(options), max: options.max ?? 10, idleTimeoutMillis: 30_000 })
+  const max = options.max ?? 10
+  // Two stay open when nothing runs: the first request after a quiet time should not wait for a login.
+  const pool = new Pool({ ...clientConfig(options), max, min: Math.min(2, max), idleTimeoutMillis: 30_000 })
   // The pool has dropped the connection already; without a listener the event would end the process.
   pool.on('error', (error) => options.logger?.debug({ err: error }, 'an idle database connection was lost'))
   let closing: Promise<void> | undefined
+
+  async function connect(): Promise<PoolClient> {
+    try {
+      return await pool.connect()
+    } catch (error) {
+      if (pool.totalCount < max || !isPoolTimeout(error)) throw error
+      throw new XCoreError(
+        'database_unavailable',
+        `Expected a free connection to ${addressOf(options.url)}, but all ${max} of this pool were busy. Look for transactions that take long, or allow more connections.`,
+        { cause: error, retryAfterSeconds: 1 },
+      )
+    }
+  }
 
   async function borrow<T>(use: (loan: Loan) => Promise<T>): Promise<T> {
     let broken = false
@@ -45,7 +60,7 @@ export function createDatabase(options: DatabaseOptions): PooledDatabase {
       broken = true
     }
     try {
-      const client = await pool.connect()
+      const client = await connect()
       client.on('error', discard)
       try {
         return await use({ client, discard })
@@ -82,7 +97,8 @@ export function createDatabase(options: DatabaseOptions): PooledDatabase {
   }
 
   const sql: Sql = {
-    query: <Row extends object>(statement: Statement, params?: readonly unknown[]) => borrow(({ client }) => execute<Row>(client, statement, params)),
+    query: <Row extends object>(statement: Statement, params?: readonly unknown[]) =>
+      borrow(({ client }) => execute<Row>(client, statement, params)),
     run: <Row extends object>(text: string, params?: readonly unknown[]) => borrow(({ client }) => execute<Row>(client, { text }, params)),
   }
   return {
@@ -94,14 +110,20 @@ export function createDatabase(options: DatabaseOptions): PooledDatabase {
 }
 
 async function execute<Row extends object>(client: PoolClient, statement: QueryConfig, params: readonly unknown[] = []): Promise<Row[]> {
-  const answer = await client.query<Row & Record<string, unknown>>({ ...statement, values: [...params] })
   // Unnamed SQL of several statements gives a list of results; the last one counts.
-  return (Array.isArray(answer) ? answer.at(-1) : answer).rows
+  const answer: QueryResult<Row> | QueryResult<Row>[] = await client.query<Row>({ ...statement, values: [...params] })
+  return [answer].flat().at(-1)?.rows ?? []
 }
 
 function openTx(client: PoolClient, scope: { readonly open: boolean }): Tx {
   const guarded = <Row extends object>(statement: QueryConfig, params?: readonly unknown[]): Promise<Row[]> => {
-    if (!scope.open) return Promise.reject(new XCoreError('internal_error', 'The transaction has ended, but a statement was issued on it. Await every statement inside the function given to transaction().'))
+    if (!scope.open)
+      return Promise.reject(
+        new XCoreError(
+          'internal_error',
+          'The transaction has ended, but a statement was issued on it. Await every statement inside the function given to transaction().',
+        ),
+      )
     return execute<Row>(client, statement, params)
   }
   return { inTransaction: true, query: guarded, run: (text, params) => guarded({ text }, params) }
@@ -117,6 +139,9 @@ async function commit(loan: Loan, url: string): Promise<void> {
   }
   // Postgres answers ROLLBACK, and no error, to the commit of a transaction in which a statement failed.
   if (command !== 'COMMIT') {
-    throw new XCoreError('internal_error', `Expected the transaction to commit, but Postgres answered ${command}: the error of a statement in it was swallowed. Let it pass.`)
+    throw new XCoreError(
+      'internal_error',
+      `Expected the transaction to commit, but Postgres answered ${command}: the error of a statement in it was swallowed. Let it pass.`,
+    )
   }
 }

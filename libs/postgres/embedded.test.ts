@@ -54,7 +54,10 @@ test('keeps data from one start to the next, with the same password, and leaves 
 
 test('listens on loopback only, asks for a password, and hides it from other users', async () => {
   await withServer(async (server) => {
-    assert.deepEqual(await query(server.url, "select current_setting('listen_addresses') as a, current_setting('unix_socket_directories') as s"), [{ a: '127.0.0.1', s: '' }])
+    assert.deepEqual(
+      await query(server.url, "select current_setting('listen_addresses') as a, current_setting('unix_socket_directories') as s"),
+      [{ a: '127.0.0.1', s: '' }],
+    )
     const guess = new URL(server.url)
     guess.password = 'guess'
     await assert.rejects(query(guess.href, 'select 1'), { code: 'database_unavailable' })
@@ -134,7 +137,10 @@ test('starts after owner and server were killed at once', async () => {
 test('starts when the pids that a killed owner left belong to unrelated processes now', async () => {
   const unrelated = process.pid
   await withServer((server) => server.stop())
-  await writeFile(join(dataDir, 'cluster', 'postmaster.pid'), `${unrelated}\n${join(dataDir, 'cluster')}\n1700000000\n5432\n\n127.0.0.1\n\nready\n`)
+  await writeFile(
+    join(dataDir, 'cluster', 'postmaster.pid'),
+    `${unrelated}\n${join(dataDir, 'cluster')}\n1700000000\n5432\n\n127.0.0.1\n\nready\n`,
+  )
   await writeFile(join(dataDir, 'owner'), JSON.stringify({ pid: unrelated, start: 'an earlier boot:1' }))
   await withServer(async ({ url }) => {
     assert.deepEqual(await query(url, 'select id from kept'), [{ id: 7 }])
@@ -164,7 +170,12 @@ test('starts a server that was killed again, on the same port', async () => {
       await pool.ready()
       process.kill(pid, 'SIGKILL')
       // Each try ends by itself: refused at once, or answered.
-      while (!(await pool.ready().then(() => server.pid() !== pid, () => false)));
+      while (
+        !(await pool.ready().then(
+          () => server.pid() !== pid,
+          () => false,
+        ))
+      );
       assert.deepEqual(await pool.run('select id from kept'), [{ id: 7 }])
     } finally {
       await pool.close()
@@ -176,7 +187,10 @@ test('names the version of a data folder that it cannot use', async () => {
   const old = join(root, 'old')
   await mkdir(join(old, 'cluster'), { recursive: true })
   await writeFile(join(old, 'cluster', 'PG_VERSION'), '15\n')
-  await assert.rejects(startEmbedded({ dataDir: old, logger: testLogger }), { code: 'database_unavailable', message: /Expected a PostgreSQL 18 data folder.*found version 15/ })
+  await assert.rejects(startEmbedded({ dataDir: old, logger: testLogger }), {
+    code: 'database_unavailable',
+    message: /Expected a PostgreSQL 18 data folder.*found version 15/,
+  })
   // The folder is free again.
   await assert.rejects(readFile(join(old, 'owner')), { code: 'ENOENT' })
 })
@@ -184,5 +198,8 @@ test('names the version of a data folder that it cannot use', async () => {
 test('says which folder it cannot write', async () => {
   const file = join(root, 'a-file')
   await writeFile(file, '')
-  await assert.rejects(startEmbedded({ dataDir: join(file, 'postgres'), logger: testLogger }), { code: 'database_unavailable', message: /a-file.*ENOTDIR/ })
+  await assert.rejects(startEmbedded({ dataDir: join(file, 'postgres'), logger: testLogger }), {
+    code: 'database_unavailable',
+    message: /a-file.*ENOTDIR/,
+  })
 })

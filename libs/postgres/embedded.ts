@@ -47,13 +47,22 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
   })
   try {
     const binaries = await findBinaries()
-    const runAs = await chooseRunAs(folder.cluster, [binaries.postgres, binaries.initdb, join(binaries.home, 'share'), join(binaries.home, 'lib')])
+    const runAs = await chooseRunAs(folder.cluster, [
+      binaries.postgres,
+      binaries.initdb,
+      join(binaries.home, 'share'),
+      join(binaries.home, 'lib'),
+    ])
     const password = await prepareCluster(folder, binaries, runAs, durable)
     await clearRemains(folder, owner.abandoned)
 
     const start = (port: number) => startServer(binaries.postgres, folder.cluster, { port, durable }, runAs, options.logger)
     const { server, port } = await startOnFreePort(start, options.port ?? 0, folder.cluster)
-    const supervisor = superviseServer(server, () => startOnFreePort(start, port, folder.cluster).then((next) => next.server), options.logger)
+    const supervisor = superviseServer(
+      server,
+      () => startOnFreePort(start, port, folder.cluster).then((next) => next.server),
+      options.logger,
+    )
     let stopping: Promise<void> | undefined
     return {
       url: `postgres://${USER}:${password}@127.0.0.1:${port}/${DATABASE}`,
@@ -82,12 +91,20 @@ async function openFolder(dataDir: string): Promise<DataFolder> {
 
 function asUnusable(error: unknown, folder: string): unknown {
   if (!(error instanceof Error && 'code' in error && typeof error.code === 'string') || error instanceof XCoreError) return error
-  return new XCoreError('database_unavailable', `Expected to keep the embedded database in ${folder}, but: ${messageOf(error)}. Run as the user who owns the folder, choose another data_dir, or set DATABASE_URL.`, { cause: error })
+  return new XCoreError(
+    'database_unavailable',
+    `Expected to keep the embedded database in ${folder}, but: ${messageOf(error)}. Run as the user who owns the folder, choose another data_dir, or set DATABASE_URL.`,
+    { cause: error },
+  )
 }
 
 const STILL_STOPPING_MS = 10_000
 
-async function startOnFreePort(start: (port: number) => ReturnType<typeof startServer>, wanted: number, cluster: string): Promise<{ server: ServerProcess; port: number }> {
+async function startOnFreePort(
+  start: (port: number) => ReturnType<typeof startServer>,
+  wanted: number,
+  cluster: string,
+): Promise<{ server: ServerProcess; port: number }> {
   const giveUpAt = Date.now() + STILL_STOPPING_MS
   for (;;) {
     const port = wanted === 0 ? await freePort() : wanted
@@ -95,8 +112,14 @@ async function startOnFreePort(start: (port: number) => ReturnType<typeof startS
     if (outcome.started) return { server: outcome.server, port }
     const again = outcome.reason === 'still_stopping' || (outcome.reason === 'port_taken' && wanted === 0)
     if (!again || Date.now() > giveUpAt) {
-      const remedy = outcome.reason === 'port_taken' ? `Port ${port} is taken: free it or use port 0.` : 'Read the lines above, choose another data_dir, or set DATABASE_URL.'
-      throw new XCoreError('database_unavailable', `Expected PostgreSQL to start on ${cluster}, but it ended:\n${outcome.output}\n${remedy}`)
+      const remedy =
+        outcome.reason === 'port_taken'
+          ? `Port ${port} is taken: free it or use port 0.`
+          : 'Read the lines above, choose another data_dir, or set DATABASE_URL.'
+      throw new XCoreError(
+        'database_unavailable',
+        `Expected PostgreSQL to start on ${cluster}, but it ended:\n${outcome.output}\n${remedy}`,
+      )
     }
   }
 }

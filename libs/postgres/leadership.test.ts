@@ -7,7 +7,8 @@ import { testDatabase, testLogger } from './testing/index.ts'
 import { startProcess } from './testing/processes/process.ts'
 import type { Leadership } from './leadership.ts'
 
-const stand = (url: string, name = 'test', level = 'error') => createLeadership({ url, name, logger: testLogger.child({}, { level }), checkMs: 50 })
+const stand = (url: string, name = 'test', level = 'error') =>
+  createLeadership({ url, name, logger: testLogger.child({}, { level }), checkMs: 50 })
 
 /** Stands for the lead; resolves with the signal of the first term. */
 function elected(leadership: Leadership): Promise<AbortSignal> {
@@ -71,9 +72,14 @@ test('the signal aborts when the connection that holds the lock is lost; then th
       if (terms.push(signal) === 2) resolve()
     })
     await first
-    await db.run("select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'xcore leader test' and datname = current_database()")
+    await db.run(
+      "select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'xcore leader test' and datname = current_database()",
+    )
     await second
-    assert.deepEqual(terms.map((signal) => signal.aborted), [true, false])
+    assert.deepEqual(
+      terms.map((signal) => signal.aborted),
+      [true, false],
+    )
   } finally {
     await leadership.stop()
     await db.close()

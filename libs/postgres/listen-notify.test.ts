@@ -27,7 +27,8 @@ function collect(notifications: Notifications, channel: Channel, count: number):
 }
 
 const reconnected = (notifications: Notifications) => new Promise<void>((resolve) => void notifications.onReconnect(resolve))
-const open = (url: string, checkMs?: number) => createNotifications({ url, logger: testLogger, ...(checkMs === undefined ? {} : { checkMs }) })
+const open = (url: string, checkMs?: number) =>
+  createNotifications({ url, logger: testLogger, ...(checkMs === undefined ? {} : { checkMs }) })
 
 test('reaches the sender and other processes, in order, on the right channel', async () => {
   await using home = await testDatabase({ migrated: false })
@@ -37,7 +38,10 @@ test('reaches the sender and other processes, in order, on the right channel', a
     const strays = collect(b, 'xcore_plugins', 1)
     const seen = Promise.all([collect(a, 'xcore_wake', 3), collect(b, 'xcore_wake', 3)])
     await Promise.all([a.notify('xcore_wake', 'one'), a.notify('xcore_wake', 'two'), a.notify('xcore_wake', "it's; three")])
-    assert.deepEqual(await seen, [['one', 'two', "it's; three"], ['one', 'two', "it's; three"]])
+    assert.deepEqual(await seen, [
+      ['one', 'two', "it's; three"],
+      ['one', 'two', "it's; three"],
+    ])
     await a.notify('xcore_plugins', '')
     assert.deepEqual(await strays, [''])
   } finally {
@@ -69,7 +73,10 @@ test('refuses a payload that Postgres would not carry', async () => {
   await notifications.start()
   try {
     const seen = collect(notifications, 'xcore_wake', 1)
-    await assert.rejects(notifications.notify('xcore_wake', 'ä'.repeat(3_951)), { code: 'internal_error', message: /at most 7900 bytes.*found 7902/ })
+    await assert.rejects(notifications.notify('xcore_wake', 'ä'.repeat(3_951)), {
+      code: 'internal_error',
+      message: /at most 7900 bytes.*found 7902/,
+    })
     await notifications.notify('xcore_wake', 'ä'.repeat(3_950))
     assert.equal((await seen)[0]?.length, 3_950)
   } finally {
@@ -104,7 +111,9 @@ test('comes back after its connection was cut off, tells so, and sends what wait
   try {
     const back = reconnected(notifications)
     const seen = collect(notifications, 'xcore_wake', 1)
-    await db.run("select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'xcore notifications' and datname = current_database()")
+    await db.run(
+      "select pg_terminate_backend(pid, 5000) from pg_stat_activity where application_name = 'xcore notifications' and datname = current_database()",
+    )
     await notifications.notify('xcore_wake', 'while away')
     await back
     assert.deepEqual(await seen, ['while away'])
@@ -148,7 +157,10 @@ test('finds a connection that died without a word', async () => {
     const target = new URL(home.url)
     const far = connect(Number(target.port), target.hostname)
     pairs.push(near, far)
-    for (const [from, to] of [[near, far], [far, near]] as const) {
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
       from.on('data', (chunk) => silent || to.write(chunk))
       from.on('close', () => to.destroy())
       from.on('error', () => {})

@@ -27,7 +27,9 @@ const MOST_WAITING = 1_000
  * the connection is away up to 1,000 messages wait for it, and the promise resolves at once.
  */
 export function createNotifications(options: NotificationsOptions): Notifications {
-  const listeners = new Map<NotificationChannel, Set<(payload: string) => void>>(NOTIFICATION_CHANNELS.map((channel) => [channel, new Set()]))
+  const listeners = new Map<NotificationChannel, Set<(payload: string) => void>>(
+    NOTIFICATION_CHANNELS.map((channel) => [channel, new Set()]),
+  )
   const reconnectListeners = new Set<() => void>()
   let waiting: Message[] = []
   let flushing: Promise<void> | undefined
@@ -99,7 +101,10 @@ export function createNotifications(options: NotificationsOptions): Notification
     notify: async (channel, payload) => {
       const bytes = Buffer.byteLength(payload)
       if (bytes > LONGEST_PAYLOAD) {
-        throw new XCoreError('internal_error', `Expected a notification of at most ${LONGEST_PAYLOAD} bytes on ${channel}, found ${bytes}. Send ids and let the listener read the rest.`)
+        throw new XCoreError(
+          'internal_error',
+          `Expected a notification of at most ${LONGEST_PAYLOAD} bytes on ${channel}, found ${bytes}. Send ids and let the listener read the rest.`,
+        )
       }
       if (waiting.push({ channel, payload }) > MOST_WAITING && session.client() === undefined) waiting.shift()
       await (flushing ??= flush())

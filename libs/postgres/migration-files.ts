@@ -19,7 +19,10 @@ export async function readMigrations(dir: string): Promise<MigrationFile[]> {
   names.forEach((file, index) => {
     const number = /^(\d{4})_[a-z0-9_-]+\.sql$/.exec(file)?.[1]
     if (number === undefined || number === names[index - 1]?.slice(0, 4)) {
-      throw new XCoreError('migration_failed', `Expected a name like 0001_what_it_does.sql, each number once, found ${join(dir, file)}. Rename the file.`)
+      throw new XCoreError(
+        'migration_failed',
+        `Expected a name like 0001_what_it_does.sql, each number once, found ${join(dir, file)}. Rename the file.`,
+      )
     }
   })
   return await Promise.all(

@@ -43,7 +43,10 @@ test('applies what is missing, in order, in schema xcore, once', async () => {
   await add('0003_third', 'insert into notes values (2)')
   assert.deepEqual(await pendingMigrations(home.url, { dir }), ['0003_third'])
   assert.deepEqual(await up(), ['0003_third'])
-  assert.deepEqual(await rows('select id, text from xcore.notes order by id'), [{ id: 1, text: 'a;b' }, { id: 2, text: 'a;b' }])
+  assert.deepEqual(await rows('select id, text from xcore.notes order by id'), [
+    { id: 1, text: 'a;b' },
+    { id: 2, text: 'a;b' },
+  ])
 })
 
 test('changes nothing when one of them fails, and says which', async () => {

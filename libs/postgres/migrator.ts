@@ -70,7 +70,9 @@ interface Applied {
 async function readHistory(client: Client): Promise<readonly Applied[]> {
   const { rows: found } = await client.query<{ there: boolean }>(`select to_regclass('${SCHEMA}.migrations') is not null as there`)
   if (found[0]?.there !== true) return []
-  const { rows } = await client.query<Applied>(`select name, sha256 from ${SCHEMA}.migrations left join ${SCHEMA}.migration_checksums using (name) order by run_on, id`)
+  const { rows } = await client.query<Applied>(
+    `select name, sha256 from ${SCHEMA}.migrations left join ${SCHEMA}.migration_checksums using (name) order by run_on, id`,
+  )
   return rows
 }
 
@@ -79,10 +81,16 @@ function checkHistory(files: readonly MigrationFile[], history: readonly Applied
   for (const { name, sha256 } of history) {
     const file = files.find((each) => each.name === name)
     if (file === undefined) {
-      throw new XCoreError('migration_failed', `Expected a database that this XCore knows, but it holds migration ${name}; the newest one here is ${files.at(-1)?.name ?? '(none)'}. Run the XCore version that applied it, or a newer one.`)
+      throw new XCoreError(
+        'migration_failed',
+        `Expected a database that this XCore knows, but it holds migration ${name}; the newest one here is ${files.at(-1)?.name ?? '(none)'}. Run the XCore version that applied it, or a newer one.`,
+      )
     }
     if (sha256 !== file.sha256) {
-      throw new XCoreError('migration_failed', `Expected ${file.path} as it was when it was applied (SHA-256 ${sha256 ?? 'unknown'}), but its text has changed (now ${file.sha256}). Restore the file, and put the change into a new migration.`)
+      throw new XCoreError(
+        'migration_failed',
+        `Expected ${file.path} as it was when it was applied (SHA-256 ${sha256 ?? 'unknown'}), but its text has changed (now ${file.sha256}). Restore the file, and put the change into a new migration.`,
+      )
     }
   }
   const applied = new Set(history.map(({ name }) => name))
@@ -115,6 +123,10 @@ async function run(client: Client, dir: string, logger: Logger): Promise<void> {
   } catch (error) {
     const translated = databaseError(error, '')
     if (translated instanceof XCoreError) throw error
-    throw new XCoreError('migration_failed', `Expected migration ${current || 'run'} to succeed, but: ${messageOf(error)}. Nothing was changed. The file is in ${dir}.`, { cause: error })
+    throw new XCoreError(
+      'migration_failed',
+      `Expected migration ${current || 'run'} to succeed, but: ${messageOf(error)}. Nothing was changed. The file is in ${dir}.`,
+      { cause: error },
+    )
   }
 }

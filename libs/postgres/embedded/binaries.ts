@@ -2,6 +2,7 @@ import { access, chmod, constants, readFile, stat, symlink } from 'node:fs/promi
 import { createRequire } from 'node:module'
 import { dirname, join, relative } from 'node:path'
 import { XCoreError } from '../../errors/index.ts'
+import { fieldsOf } from './fields.ts'
 
 export interface PostgresBinaries {
   readonly initdb: string
@@ -29,7 +30,11 @@ export async function findBinaries(): Promise<PostgresBinaries> {
   const platform = `${process.platform}-${process.arch}`
   const name = PACKAGES[platform]
   const missing = (cause?: unknown) =>
-    new XCoreError('database_unavailable', `Expected the embedded PostgreSQL for ${platform}, but it is not installed. Run \`npm ci\` with optional dependencies, or set DATABASE_URL.`, { cause })
+    new XCoreError(
+      'database_unavailable',
+      `Expected the embedded PostgreSQL for ${platform}, but it is not installed. Run \`npm ci\` with optional dependencies, or set DATABASE_URL.`,
+      { cause },
+    )
   if (name === undefined) throw missing()
   let home: string
   try {
@@ -49,10 +54,16 @@ async function restoreSymlinks(home: string): Promise<void> {
   const list: unknown = JSON.parse(await readFile(join(home, 'pg-symlinks.json'), 'utf8').catch(() => '[]'))
   if (!Array.isArray(list)) return
   for (const entry of list) {
-    const { source, target }: { source: unknown; target: unknown } = Object(entry)
+    const { source, target } = fieldsOf(entry)
     if (typeof source !== 'string' || typeof target !== 'string') continue
     const link = join(home, '..', target)
-    if (await access(link).then(() => true, () => false)) continue
+    if (
+      await access(link).then(
+        () => true,
+        () => false,
+      )
+    )
+      continue
     await symlink(relative(dirname(target), source), link).catch((error: unknown) => {
       if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error
     })

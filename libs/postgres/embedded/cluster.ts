@@ -35,14 +35,20 @@ export async function prepareCluster(folder: DataFolder, binaries: PostgresBinar
   })
   if (found === undefined) return await createCluster(folder, binaries, runAs, durable)
   if (found.trim() !== MAJOR_VERSION) {
-    throw new XCoreError('database_unavailable', `Expected a PostgreSQL ${MAJOR_VERSION} data folder in ${folder.cluster}, found version ${found.trim()}. Carry the data over with pg_dump and pg_restore, or choose another data_dir.`)
+    throw new XCoreError(
+      'database_unavailable',
+      `Expected a PostgreSQL ${MAJOR_VERSION} data folder in ${folder.cluster}, found version ${found.trim()}. Carry the data over with pg_dump and pg_restore, or choose another data_dir.`,
+    )
   }
   if (runAs.user !== undefined && (await stat(folder.cluster)).uid === 0) {
     await promisify(execFile)('chown', ['-R', `${runAs.user.uid}:${runAs.user.gid}`, folder.cluster])
   }
   const password = await readFile(folder.password, 'utf8').catch(() => '')
   if (password.trim() === '') {
-    throw new XCoreError('database_unavailable', `Expected the password of the embedded database in ${folder.password}, found nothing. Bring the file back from a backup, or choose another data_dir.`)
+    throw new XCoreError(
+      'database_unavailable',
+      `Expected the password of the embedded database in ${folder.password}, found nothing. Bring the file back from a backup, or choose another data_dir.`,
+    )
   }
   return password.trim()
 }
@@ -57,8 +63,22 @@ async function createCluster(folder: DataFolder, binaries: PostgresBinaries, run
   await mkdir(draft, { mode: 0o700 })
   await runAs.give(draft)
   const locale = ['--no-locale', '--encoding=UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8']
-  await execute(runAs, binaries.initdb, ['-D', draft, '-U', USER, '--auth=scram-sha-256', `--pwfile=${folder.password}`, ...locale, ...(durable ? [] : ['--no-sync'])])
-  await execute(runAs, binaries.postgres, ['--single', '-D', draft, ...(durable ? [] : ['-F']), 'postgres'], `create database ${DATABASE}\n`)
+  await execute(runAs, binaries.initdb, [
+    '-D',
+    draft,
+    '-U',
+    USER,
+    '--auth=scram-sha-256',
+    `--pwfile=${folder.password}`,
+    ...locale,
+    ...(durable ? [] : ['--no-sync']),
+  ])
+  await execute(
+    runAs,
+    binaries.postgres,
+    ['--single', '-D', draft, ...(durable ? [] : ['-F']), 'postgres'],
+    `create database ${DATABASE}\n`,
+  )
   await rename(draft, folder.cluster)
   return password
 }
@@ -68,9 +88,13 @@ async function execute(runAs: RunAs, program: string, args: readonly string[], i
   const child = spawn(file, argv, { ...user, env: POSTGRES_ENV, stdio: ['pipe', 'ignore', 'pipe'] })
   child.stdin.on('error', () => {})
   child.stdin.end(input)
-  const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, 'close')])
+  const [stderr] = await Promise.all([text(child.stderr), once(child, 'close')])
+  const { exitCode: code } = child
   if (code !== 0) {
-    throw new XCoreError('database_unavailable', `Expected ${program} to succeed, but it ended with ${String(code)}: ${stderr.trim()} Check the data folder, or set DATABASE_URL.`)
+    throw new XCoreError(
+      'database_unavailable',
+      `Expected ${program} to succeed, but it ended with ${String(code)}: ${stderr.trim()} Check the data folder, or set DATABASE_URL.`,
+    )
   }
 }
 
@@ -85,7 +109,11 @@ export async function clearRemains(folder: DataFolder, abandoned: boolean): Prom
   if (!Number.isInteger(pid) || pid <= 0) return
   if (!(await isServerOf(pid, folder.cluster))) return await rm(file, { force: true })
   if (!abandoned) {
-    throw new XCoreError('database_unavailable', `Expected the embedded database in ${folder.cluster} to be free, but the PostgreSQL server ${pid}, not started by XCore, runs on it. Stop it, or use it through DATABASE_URL.`, { details: { pid } })
+    throw new XCoreError(
+      'database_unavailable',
+      `Expected the embedded database in ${folder.cluster} to be free, but the PostgreSQL server ${pid}, not started by XCore, runs on it. Stop it, or use it through DATABASE_URL.`,
+      { details: { pid } },
+    )
   }
   await stopServer(pid)
 }

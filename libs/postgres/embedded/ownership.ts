@@ -1,5 +1,6 @@
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { XCoreError } from '../../errors/index.ts'
+import { fieldsOf } from './fields.ts'
 import { startOf } from './processes.ts'
 
 /** One XCore process's claim on a data folder. */
@@ -56,14 +57,15 @@ export async function isAbandoned(file: string): Promise<boolean> {
 }
 
 async function livingOwner(claim: string): Promise<number | undefined> {
-  let owner: { pid: unknown; start: unknown }
+  let owner: ReturnType<typeof fieldsOf>
   try {
-    owner = Object(JSON.parse(claim))
+    owner = fieldsOf(JSON.parse(claim))
   } catch {
     return undefined
   }
-  if (typeof owner.pid !== 'number') return undefined
-  return (await startOf(owner.pid)) === owner.start && owner.start !== undefined ? owner.pid : undefined
+  const { pid, start } = owner
+  if (typeof pid !== 'number') return undefined
+  return start !== undefined && (await startOf(pid)) === start ? pid : undefined
 }
 
 /** Removes a dead claim; if another process put its own there in the meantime, that one goes back. */
@@ -79,5 +81,9 @@ async function takeAway(file: string, expected: string, aside: string): Promise<
 
 function inUse(folder: string, pid: number): XCoreError {
   const who = pid === process.pid ? 'this process already runs it' : `the XCore process ${pid} runs it`
-  return new XCoreError('database_unavailable', `Expected the embedded database in ${folder} to be free, but ${who}. Stop that process, use another data_dir, or set DATABASE_URL so that both share one server.`, { details: { pid } })
+  return new XCoreError(
+    'database_unavailable',
+    `Expected the embedded database in ${folder} to be free, but ${who}. Stop that process, use another data_dir, or set DATABASE_URL so that both share one server.`,
+    { details: { pid } },
+  )
 }

@@ -18,7 +18,10 @@ export function isAlive(pid: number): boolean {
 /** Tells one process from a later one with the same pid: when it began, and in which boot. Undefined: no such process. */
 export async function startOf(pid: number): Promise<string | undefined> {
   if (process.platform === 'linux') {
-    const [stat, boot] = await Promise.all([readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined), readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => '')])
+    const [stat, boot] = await Promise.all([
+      readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined),
+      readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => ''),
+    ])
     if (stat === undefined) return undefined
     // The name in parentheses may hold spaces; field 3 (state) follows it, field 22 is the start in ticks since boot.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
@@ -38,11 +41,15 @@ export async function isServerOf(pid: number, clusterDir: string): Promise<boole
 
 /** Fast shutdown, then harder, of a server that is not our child. */
 export async function stopServer(pid: number): Promise<void> {
-  const steps = [{ signal: 'SIGINT', seconds: 15 }, { signal: 'SIGQUIT', seconds: 5 }, { signal: 'SIGKILL', seconds: 5 }] as const
+  const steps = [
+    { signal: 'SIGINT', seconds: 15 },
+    { signal: 'SIGQUIT', seconds: 5 },
+    { signal: 'SIGKILL', seconds: 5 },
+  ] as const
   for (const { signal, seconds } of steps) {
     if (!isAlive(pid)) return
     process.kill(pid, signal)
-    for (const end = Date.now() + seconds * 1000; Date.now() < end; ) {
+    for (const end = Date.now() + seconds * 1000; Date.now() < end;) {
       if ((await startOf(pid)) === undefined) return
       await delay(20)
     }

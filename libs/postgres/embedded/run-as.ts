@@ -12,7 +12,10 @@ export interface RunAs {
   readonly user: { readonly uid: number; readonly gid: number } | undefined
   /** Gives a file or folder of ours to that user. */
   give(path: string): Promise<void>
-  command(program: string, args: readonly string[]): { readonly program: string; readonly args: string[]; readonly uid?: number; readonly gid?: number }
+  command(
+    program: string,
+    args: readonly string[],
+  ): { readonly program: string; readonly args: string[]; readonly uid?: number; readonly gid?: number }
 }
 
 /**
@@ -22,30 +25,50 @@ export interface RunAs {
  * `setpriv` (util-linux), where there is one, also makes the kernel stop the server when this process dies, however it dies.
  */
 export async function chooseRunAs(clusterDir: string, programs: readonly string[]): Promise<RunAs> {
-  const setpriv = process.platform === 'linux' && (await run('setpriv', ['--pdeathsig', 'keep', 'true']).then(() => true, () => false))
+  const setpriv =
+    process.platform === 'linux' &&
+    (await run('setpriv', ['--pdeathsig', 'keep', 'true']).then(
+      () => true,
+      () => false,
+    ))
   // SIGINT: fast shutdown.
   const dieWithParent = ['--pdeathsig', 'INT']
   if (process.getuid?.() !== 0) {
-    return { user: undefined, give: async () => {}, command: (program, args) => (setpriv ? { program: 'setpriv', args: [...dieWithParent, '--', program, ...args] } : { program, args: [...args] }) }
+    return {
+      user: undefined,
+      give: async () => {},
+      command: (program, args) =>
+        setpriv ? { program: 'setpriv', args: [...dieWithParent, '--', program, ...args] } : { program, args: [...args] },
+    }
   }
 
   const user = (await ownerOf(clusterDir)) ?? (await lookUp('postgres')) ?? (await lookUp('nobody'))
   if (user === undefined) {
-    throw new XCoreError('database_unavailable', 'Expected a user `postgres` or `nobody` to run the embedded PostgreSQL (it refuses root), but found neither. Run XCore as a normal user, or set DATABASE_URL.')
+    throw new XCoreError(
+      'database_unavailable',
+      'Expected a user `postgres` or `nobody` to run the embedded PostgreSQL (it refuses root), but found neither. Run XCore as a normal user, or set DATABASE_URL.',
+    )
   }
   const reachable = (await Promise.all([dirname(clusterDir), ...programs].map((path) => canReach(path, user)))).every(Boolean)
   if (!reachable && !setpriv) {
-    throw new XCoreError('database_unavailable', `Expected user ${user.uid} to reach ${dirname(clusterDir)} and ${programs[0] ?? ''} (PostgreSQL refuses to run as root), but a folder above is closed to it. Move them, install setpriv (util-linux), or set DATABASE_URL.`)
+    throw new XCoreError(
+      'database_unavailable',
+      `Expected user ${user.uid} to reach ${dirname(clusterDir)} and ${programs[0] ?? ''} (PostgreSQL refuses to run as root), but a folder above is closed to it. Move them, install setpriv (util-linux), or set DATABASE_URL.`,
+    )
   }
   const { uid, gid } = user
   const become = ['--reuid', String(uid), '--regid', String(gid), '--clear-groups']
   // Without no_setuid_fixup, access(2), which Postgres asks about its own files, would ignore the capability.
-  const passFolders = reachable ? [] : ['--inh-caps', '+dac_override', '--ambient-caps', '+dac_override', '--securebits', '+no_setuid_fixup']
+  const passFolders = reachable
+    ? []
+    : ['--inh-caps', '+dac_override', '--ambient-caps', '+dac_override', '--securebits', '+no_setuid_fixup']
   return {
     user,
     give: (path) => chown(path, uid, gid),
     command: (program, args) =>
-      setpriv ? { program: 'setpriv', args: [...become, ...passFolders, ...dieWithParent, '--', program, ...args] } : { program, args: [...args], uid, gid },
+      setpriv
+        ? { program: 'setpriv', args: [...become, ...passFolders, ...dieWithParent, '--', program, ...args] }
+        : { program, args: [...args], uid, gid },
   }
 }
 

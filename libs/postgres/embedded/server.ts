@@ -26,7 +26,13 @@ const STEPS = [
 ] as const
 
 /** Starts the server and waits until it accepts connections; after a crash that includes its recovery, however long. */
-export async function startServer(program: string, clusterDir: string, settings: ServerSettings, runAs: RunAs, logger: Logger): Promise<ServerStart> {
+export async function startServer(
+  program: string,
+  clusterDir: string,
+  settings: ServerSettings,
+  runAs: RunAs,
+  logger: Logger,
+): Promise<ServerStart> {
   const { program: file, args, ...user } = runAs.command(program, ['-D', clusterDir, ...serverArguments(settings)])
   // A session of its own: Ctrl-C in the terminal must reach XCore only, which drains its jobs before it stops the server.
   const child = spawn(file, args, { ...user, env: POSTGRES_ENV, stdio: ['ignore', 'ignore', 'pipe'], detached: true })

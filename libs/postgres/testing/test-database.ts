@@ -38,7 +38,10 @@ function ensureTemplate(admin: Client, serverUrl: string): Promise<string> {
 /** Made by the first test file that needs it; named after the migrations, so a kept server never gives an old one. */
 async function makeTemplate(admin: Client, serverUrl: string): Promise<string> {
   const files = await readMigrations(MIGRATIONS_DIR)
-  const version = createHash('sha256').update(files.map(({ sha256 }) => sha256).join()).digest('hex').slice(0, 12)
+  const version = createHash('sha256')
+    .update(files.map(({ sha256 }) => sha256).join())
+    .digest('hex')
+    .slice(0, 12)
   const name = `template_${version}`
   await admin.query("select pg_advisory_lock(hashtextextended('xcore test template', 0))")
   const { rowCount } = await admin.query('select from pg_database where datname = $1', [name])

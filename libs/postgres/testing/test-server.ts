@@ -44,6 +44,7 @@ async function roomyMemoryDisk(): Promise<string> {
 /** What a run that was killed left behind. */
 async function removeAbandoned(parent: string): Promise<void> {
   for (const name of await readdir(parent)) {
-    if (name.startsWith(PREFIX) && (await isAbandoned(join(parent, name, 'owner')))) await rm(join(parent, name), { recursive: true, force: true })
+    if (name.startsWith(PREFIX) && (await isAbandoned(join(parent, name, 'owner'))))
+      await rm(join(parent, name), { recursive: true, force: true })
   }
 }

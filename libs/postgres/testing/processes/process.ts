@@ -15,7 +15,10 @@ export interface TestProcess extends AsyncDisposable {
 
 /** Runs one of the programs of this folder with Node. `env` adds to this process's environment. */
 export function startProcess(program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): TestProcess {
-  const child = spawn(process.execPath, [join(import.meta.dirname, `${program}.ts`), ...args], { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...env } })
+  const child = spawn(process.execPath, [join(import.meta.dirname, `${program}.ts`), ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  })
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk))
