@@ -191,14 +191,18 @@ test('a start that fails says why, ends with 2 for a wrong setting, and gives ba
   await stop(service)
 })
 
-test('two on one data folder: the second is told who has it', async () => {
+test('two on one data folder: the second is told who has it; commands share the server of the first', async () => {
   await using folder = await probeFolder()
   await using service = await start(folder)
   const second = await runCli(['start'], { cwd: folder.path, env: ANY_PORT })
   assert.equal(second.code, 1)
   assert.match(second.stderr, new RegExp(`process ${service.child.pid} `))
+  assert.equal((await call(service, 'ping', 10)).status, 200)
   const doctor = await runCli(['doctor'], { cwd: folder.path, env: ANY_PORT })
-  assert.match(doctor.stdout, /^warn {2}database: .*xcore status/ms)
+  assert.match(doctor.stdout, /^ok {4}database: the embedded server answers$/m)
+  const rebuilt = await runCli(['rebuild', '--json'], { cwd: folder.path, env: ANY_PORT })
+  assert.equal(rebuilt.code, 0, rebuilt.stderr)
+  assert.deepEqual(JSON.parse(rebuilt.stdout), { events: 2, jobs: 1, orphans: 0, missing: 0, different: 0, surplus: 0 })
   await stop(service)
 })
 

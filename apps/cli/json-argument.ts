@@ -8,8 +8,8 @@ export async function readJsonArgument(argument: string | undefined): Promise<Js
   if (argument === undefined) return {}
   const source = argument === '-' ? await text(process.stdin) : argument
   try {
-    const value: Json = JSON.parse(source)
-    return value
+    // The parse boundary: what JSON.parse returns is JSON.
+    return JSON.parse(source) as Json
   } catch (error) {
     const where = argument === '-' ? 'on stdin' : 'as argument'
     const hint = argument === '-' ? '' : ` Quote it for the shell, e.g. '{"name": "Ada"}', or pass - and pipe it in.`

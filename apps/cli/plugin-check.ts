@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { basename, isAbsolute, join, relative, resolve } from 'node:path'
-import { XCoreError, didYouMean, messageOf } from '../../libs/errors/index.ts'
-import type { Issue } from '../../libs/errors/index.ts'
+import { didYouMean, messageOf } from '../../libs/errors/index.ts'
+import type { Issue, XCoreError } from '../../libs/errors/index.ts'
 import {
   FRAMEWORK_VERSION,
   describeManifest,

@@ -6,6 +6,7 @@ import { emitCommand } from './commands/emit.ts'
 import { jobsCommand } from './commands/jobs.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { pluginCommand } from './commands/plugin.ts'
+import { rebuildCommand } from './commands/rebuild.ts'
 import { apiCommand, startCommand, workerCommand } from './commands/services.ts'
 import { statusCommand } from './commands/status.ts'
 
@@ -20,6 +21,7 @@ const COMMANDS = [
   emitCommand,
   pluginCommand,
   jobsCommand,
+  rebuildCommand,
 ]
 
 /** The whole command line. Errors are thrown, never `process.exit`: CommanderError for usage, else what the command threw. */

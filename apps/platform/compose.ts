@@ -1,12 +1,14 @@
 import { hostname } from 'node:os'
 import type { Config, QueueDriver } from '../../libs/config/index.ts'
-import { createEngine } from '../../libs/engine/index.ts'
+import { createEngine, runMaintenance, systemClock } from '../../libs/engine/index.ts'
 import type { RunningEngine } from '../../libs/engine/index.ts'
 import { XCoreError } from '../../libs/errors/index.ts'
+import { ensurePartitions } from '../../libs/event-log/partitions.ts'
 import { FRAMEWORK_VERSION } from '../../libs/manifest/index.ts'
 import { createPluginHost } from '../../libs/plugin-host/index.ts'
 import type { PluginHost } from '../../libs/plugin-host/index.ts'
 import { createDatabase } from '../../libs/postgres/database.ts'
+import { createLeadership } from '../../libs/postgres/leadership.ts'
 import { migrate } from '../../libs/postgres/migrator.ts'
 import { createNotifications } from '../../libs/postgres/listen-notify.ts'
 import type { Notifications } from '../../libs/postgres/notifications.ts'
@@ -54,6 +56,8 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
   signal.throwIfAborted()
 
   const database = openDatabase(stack, { url, applicationName: `xcore ${role}`, max: 10, logger })
+  // Before anything is written: a database that rested for long has no partition for today.
+  await ensurePartitions(database)
   const notifications = createNotifications({ url, logger })
   stack.defer(() => notifications.stop())
   await notifications.start()
@@ -68,6 +72,11 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
   await host.loadAll({ engine, subscriptions: engine.subscriptions })
   await queue.declare(host.runnable().map((plugin) => plugin.name))
   signal.throwIfAborted()
+
+  const leadership = createLeadership({ url, name: 'maintenance', logger })
+  stack.defer(() => leadership.stop())
+  const upkeep = { database, queue, metrics, logger, clock: systemClock, retentionDays: config.retention.days }
+  leadership.lead((term) => runMaintenance(upkeep, term))
 
   const readiness = createReadiness({ database, plugins: () => host.statuses(), draining: draining.signal })
   return { engine, host, queue, metrics, readiness, draining }

@@ -1,12 +1,12 @@
 import { stat } from 'node:fs/promises'
 import type { Config } from '../../../libs/config/index.ts'
-import { XCoreError, messageOf } from '../../../libs/errors/index.ts'
+import { messageOf } from '../../../libs/errors/index.ts'
 import { pendingMigrations } from '../../../libs/postgres/migrator.ts'
 import { createLogger } from '../../../libs/telemetry/index.ts'
 import { urlOfConfig } from '../server-options.ts'
 import { embeddedFolder, useDatabase } from '../use-database.ts'
 import { checkClock, checkLongTransactions, checkMigrations, checkVersion, finding } from './database-checks.ts'
-import { fail, ok, warn } from './finding.ts'
+import { fail, ok } from './finding.ts'
 import type { Finding } from './finding.ts'
 import { checkDataDir, checkNode, checkPlugins, checkPort } from './host-checks.ts'
 
@@ -28,13 +28,13 @@ async function databaseFindings(config: Config): Promise<Finding[]> {
   if (folder.status === 'fail') return [folder]
   const used = await stat(embeddedFolder(config)).catch(() => undefined)
   if (used === undefined) return [folder, ok('database', 'the embedded server will be set up at the first start')]
-  return [folder, ...(await askDatabase(config, 'Look into the message; `xcore start` uses the same folder.'))]
+  return [folder, ...(await askDatabase(config, 'The message tells what is wrong with the data folder; `xcore start` uses the same one.'))]
 }
 
 async function askDatabase(config: Config, remedy: string): Promise<Finding[]> {
   try {
     return await useDatabase(config, createLogger({ level: 'silent' }), async (database, url) => [
-      ok('database', config.database.url === null ? 'the embedded server starts and answers' : 'reachable'),
+      ok('database', config.database.url === null ? 'the embedded server answers' : 'reachable'),
       await finding('postgres', remedy, () => checkVersion(database)),
       await finding('migrations', 'Read the message; never edit a landed migration.', async () =>
         checkMigrations(await pendingMigrations(url)),
@@ -43,10 +43,6 @@ async function askDatabase(config: Config, remedy: string): Promise<Finding[]> {
       await finding('transactions', remedy, () => checkLongTransactions(database)),
     ])
   } catch (error) {
-    const message = messageOf(error)
-    // A running `xcore start` owns its server: its own readiness tells more than we could from outside.
-    if (error instanceof XCoreError && typeof error.details['pid'] === 'number')
-      return [warn('database', message, 'That is fine while it runs: ask it with `xcore status`.')]
-    return [fail('database', message, remedy)]
+    return [fail('database', messageOf(error), remedy)]
   }
 }
