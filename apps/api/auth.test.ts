@@ -67,6 +67,7 @@ test('without keys: only loopback, and no pages of other sites', async () => {
   await using api = await startApi()
   assert.equal((await api.post('/ipc/demo/ping', {}, { 'sec-fetch-site': 'same-origin' })).status, 202)
   assert.equal((await api.post('/ipc/demo/ping', {}, { 'sec-fetch-site': 'cross-site' })).status, 403)
+  assert.equal((await api.request('/jobs', { headers: { 'sec-fetch-site': 'cross-site' } })).status, 200)
   for (const host of ['0.0.0.0', '::', '192.0.2.1', 'example.com']) {
     const unbound = createApi({ ...testDeps(), auth: { keys: [] } })
     await assert.rejects(unbound.listen(host, 0), { code: 'config_invalid' }, host)

@@ -32,8 +32,9 @@ export function createAuthorize(keys: readonly ApiKey[]): Authorize {
   }
 }
 
-function refuseCrossSite(headers: IncomingHttpHeaders): undefined {
-  if (headers['sec-fetch-site'] === 'cross-site') {
+/** Reading is harmless: another site's page is not shown the answer, and links to this one should work. */
+function refuseCrossSite(headers: IncomingHttpHeaders, scope: Scope): undefined {
+  if (scope !== 'read' && headers['sec-fetch-site'] === 'cross-site') {
     throw new XCoreError('permission_denied', 'A page of another site may not call XCore without a key: configure auth.keys.')
   }
 }

@@ -41,7 +41,8 @@ export function jobFilter(query: URLSearchParams, now: Date): JobFilter {
 /** ISO 8601 (UTC when it names no zone), or how long ago: `45s 30m 2h 7d 1w`. */
 export function timeOf(text: string, name: string, now: Date): Date {
   const ago = /^(\d{1,6})([smhdw])$/.exec(text)
-  if (ago !== null) return new Date(now.getTime() - Number(ago[1]) * (UNIT_MS[ago[2] ?? ''] ?? 0))
+  // Not before 1970: nothing is older, and Postgres knows no years that are far below zero.
+  if (ago !== null) return new Date(Math.max(0, now.getTime() - Number(ago[1]) * (UNIT_MS[ago[2] ?? ''] ?? 0)))
   // A `+` in a query is a space once decoded; in a time it can only have been the sign of the zone.
   const iso = /^(\d{4}-\d{2}-\d{2})(?:T(\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)(Z|[+-]\d{2}:?\d{2})?)?$/i.exec(text.replace(' ', '+'))
   const time = iso === null ? NaN : Date.parse(`${iso[1]}T${iso[2] ?? '00:00'}${iso[3] ?? 'Z'}`)

@@ -15,7 +15,8 @@ export function openApiDocument(
     const path = endpoint.path.replaceAll(/:(\w+)/g, '{$1}')
     paths[path] = { ...paths[path], [endpoint.method.toLowerCase()]: endpointOperation(endpoint, needsKeys) }
   }
-  for (const plugin of plugins.filter((candidate) => candidate.state === 'ready')) {
+  const ready = plugins.filter((plugin) => plugin.state === 'ready')
+  for (const plugin of ready) {
     for (const action of plugin.actions) {
       paths[`/ipc/${plugin.name}/${encodeURIComponent(action.name)}`] = { post: actionOperation(plugin.name, action, needsKeys) }
     }
@@ -23,7 +24,7 @@ export function openApiDocument(
   return {
     openapi: '3.1.0',
     info: { title: 'XCore', version, description: 'Plugins whose actions and events run as durable jobs.' },
-    tags: [{ name: 'platform' }, ...plugins.map((plugin) => ({ name: plugin.name }))],
+    tags: [...new Set(['platform', ...ready.map((plugin) => plugin.name)])].map((name) => ({ name })),
     paths,
     components: { schemas: SCHEMAS, securitySchemes: SECURITY_SCHEMES },
   }

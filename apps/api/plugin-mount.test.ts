@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Router } from '@koa/router'
 import type { Middleware } from 'koa'
+import { XCoreError } from '../../libs/errors/index.ts'
 import { pluginName } from '../../libs/event-log/index.ts'
 import type { PluginRoutes } from '../../libs/plugin-host/port.ts'
 import type { ApiDeps } from './deps.ts'
@@ -115,6 +116,7 @@ test('what a route throws by mistake is a 500 that reveals nothing', async () =>
   })
   router.get('/string', () => Promise.reject('secret cause'))
   router.get('/undefined', () => Promise.reject(undefined))
+  router.get('/away', () => Promise.reject(new XCoreError('database_unavailable', 'secret address')))
   router.get('/circular', (ctx) => {
     const body: Record<string, unknown> = {}
     body['self'] = body
@@ -126,6 +128,9 @@ test('what a route throws by mistake is a 500 that reveals nothing', async () =>
     assert.equal(response.status, 500, path)
     assert.doesNotMatch(await response.text(), /secret|at file/)
   }
+  const away = await api.request('/plugins/shop/away')
+  assert.equal(away.status, 503)
+  assert.doesNotMatch(await away.text(), /secret/)
   const line = api.log.find((entry) => entry['msg'] === 'request failed')
   assert.equal(line?.['plugin'], 'shop')
   assert.match(JSON.stringify(line), /secret cause/)

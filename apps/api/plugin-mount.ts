@@ -7,7 +7,7 @@ import { readBody } from './body.ts'
 import type { ApiContext, ApiScope } from './handler.ts'
 import { isStatusError, statusErrorProblem } from './http-error.ts'
 import { internalError, sendProblem } from './observe.ts'
-import { codeOfStatus, problem, reasonPhrase } from './problem.ts'
+import { codeOfStatus, problem, problemOf, reasonPhrase } from './problem.ts'
 import { answerOtherMethod } from './routing.ts'
 
 const MOUNT = '/plugins/'
@@ -105,7 +105,12 @@ function stringifyBody(ctx: ApiContext): void {
 }
 
 function sendThrown(api: ApiScope, ctx: ApiContext, routes: PluginRoutes, error: unknown): void {
-  if (!isStatusError(error)) return sendProblem(ctx, internalError(api, ctx, error, routes.plugin))
+  if (!isStatusError(error)) {
+    const internal = internalError(api, ctx, error, routes.plugin)
+    // Not the plugin's fault, and worth another try.
+    const away = error instanceof XCoreError && error.code === 'database_unavailable' ? problemOf(error) : undefined
+    return sendProblem(ctx, away ?? internal)
+  }
   if (error.status >= 500) api.logger.error({ err: error, plugin: routes.plugin, path: ctx.path }, 'a route failed')
   sendProblem(ctx, statusErrorProblem(error))
 }

@@ -30,9 +30,12 @@ export function operationEndpoints(api: ApiScope): readonly Endpoint[] {
 async function ready(api: ApiScope, ctx: ApiContext): Promise<void> {
   const readiness = await api.readiness()
   const draining = api.stopping.aborted
-  const checks = draining ? [...readiness.checks, { name: 'draining', ok: false, detail: 'The process is stopping.' }] : readiness.checks
+  const checks =
+    draining && readiness.ready
+      ? [...readiness.checks, { name: 'draining', ok: false, detail: 'The process is stopping.' }]
+      : readiness.checks
   const shown = new URLSearchParams(ctx.querystring).has('verbose') ? { checks } : {}
-  if (readiness.ready && !draining) return sendJson(ctx, 200, { status: 'ready', ...shown })
+  if (readiness.ready && !draining) return sendJson(ctx, 200, { status: 'ok', ...shown })
   const failed = checks.filter((check) => !check.ok).map((check) => check.name)
   const answer = problem('not_ready', `Not ready: ${failed.join(', ') || 'starting'}. GET /readyz?verbose tells more.`)
   ctx.set('Retry-After', String(answer.retryAfterSeconds))
