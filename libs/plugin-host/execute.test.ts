@@ -38,6 +38,8 @@ test('declared actions come first, others go to handle, and a payload is checked
     ...Object.fromEntries(Array.from({ length: 100 }, (_, index) => [`x${index}`, 1])),
   })
   assert.ok(!crowded.ok && crowded.reason === 'invalid' && crowded.issues.length === 20)
+  const wordy = shop.accepts('create', { user_id: 'u', amount: 1, ['k'.repeat(100_000)]: 'v'.repeat(100_000) })
+  assert.ok(JSON.stringify(wordy).length < 1000, 'a refusal never repeats the whole payload')
   assert.deepEqual(shop.accepts('create', null), {
     ok: false,
     reason: 'invalid',

@@ -62,7 +62,7 @@ export interface EventSubscription {
   /** 0–100. */
   readonly priority: number
   readonly once: boolean
-  /** Resolves once every process knows it. Subscriptions made in `onLoad` are known when the plugin is ready. */
+  /** Resolves once every process knows it. In `onLoad` it resolves at once: those are made known together, before the plugin is ready. */
   readonly ready: Promise<void>
   off(): Promise<void>
 }

@@ -26,6 +26,9 @@ export const anyObject: PayloadCheck = (payload) =>
     : [{ path: '/payload', message: `must be an object, found ${shown(payload)}` }]
 
 const MAX_ISSUES = 20
+// Characters: keys of a payload may be as long as it likes.
+const MAX_PATH = 200
+const MAX_MESSAGE = 500
 const UNKNOWN_FIELD = 'must not be here: no such field is known'
 
 // TypeBox stops at 8 errors by a process-wide setting, and an unknown field costs two. Raised for this synchronous call only.
@@ -41,7 +44,11 @@ function errorsOf(collect: () => TLocalizedValidationError[]): readonly TLocaliz
 
 function issuesOf(errors: readonly TLocalizedValidationError[], payload: unknown): readonly Issue[] {
   const issues = new Map<string, Issue>()
-  const add = (issue: Issue): unknown => issues.set(`${issue.path} ${issue.message}`, issue)
+  const add = ({ path, message }: Issue): unknown =>
+    issues.set(`${path} ${message}`, {
+      path: path.length > MAX_PATH ? `${path.slice(0, MAX_PATH)}…` : path,
+      message: message.slice(0, MAX_MESSAGE),
+    })
   for (const [pointer, group] of Map.groupBy(errors, (error) => error.instancePath)) {
     const found = valueAt(payload, pointer)
     const choices = [...new Set(group.flatMap((error) => choicesOf(error)))]
