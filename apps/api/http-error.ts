@@ -27,6 +27,7 @@ export function statusErrorProblem(error: StatusError): Problem {
     code,
     title: code === known.code ? known.title : reasonPhrase(status),
     ...(issues.length > 0 && { errors: issues }),
+    ...(expose && issues.length === 0 && 'details' in error && error.details !== undefined && { details: error.details }),
     headers: headersOf(error),
   }
 }

@@ -78,7 +78,7 @@ test('bodies are parsed by their type, and the bytes are kept', async () => {
 test('what a route throws on purpose keeps its status', async () => {
   const router = new Router()
   router.get('/missing', (ctx) => ctx.throw(404))
-  router.get('/teapot', (ctx) => ctx.throw(418, 'short and stout', { code: 'teapot', headers: { 'x-tea': 'yes' } }))
+  router.get('/teapot', (ctx) => ctx.throw(418, 'short and stout', { code: 'teapot', details: { cups: 2 }, headers: { 'x-tea': 'yes' } }))
   router.get('/invalid', () => {
     throw Object.assign(new Error('/a is wrong'), {
       status: 422,
@@ -101,6 +101,7 @@ test('what a route throws on purpose keeps its status', async () => {
     [teapot.status, teapot.body['code'], teapot.body['detail'], teapot.headers.get('x-tea')],
     [418, 'teapot', 'short and stout', 'yes'],
   )
+  assert.deepEqual(teapot.body['details'], { cups: 2 })
   assert.deepEqual((await get('/invalid')).body['errors'], [{ path: '/a', message: 'is wrong' }])
   const away = await get('/away')
   assert.equal(away.status, 503)
