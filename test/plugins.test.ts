@@ -1,6 +1,4 @@
 import assert from 'node:assert/strict'
-import { createServer } from 'node:http'
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { sign } from '@octokit/webhooks-methods'
@@ -8,6 +6,7 @@ import { Webhook } from 'standardwebhooks'
 import { testDatabase } from '../libs/postgres/testing/index.ts'
 import { startCli, testFolder } from './cli-process.ts'
 import type { RunningCli } from './cli-process.ts'
+import { endpoint, says } from './webhook-endpoint.ts'
 
 // The example plugins in a real `xcore start`.
 const GITHUB_SECRET = 'a secret of GitHub'
@@ -140,44 +139,6 @@ test('github: signed deliveries become events once, all others are refused', asy
   const tooLarge = await http('POST', '/plugins/github/webhook', huge, { 'x-hub-signature-256': await sign(GITHUB_SECRET, huge) })
   assert.equal(tooLarge.status, 413)
 })
-
-interface Received {
-  readonly headers: Record<string, string>
-  readonly body: string
-}
-
-/** An endpoint that answers each request as the next of `answers` says and hands out what it got. */
-async function endpoint(...answers: readonly ((res: ServerResponse) => void)[]) {
-  const received: Received[] = []
-  const all = Promise.withResolvers<readonly Received[]>()
-  const listener = async (req: IncomingMessage, res: ServerResponse) => {
-    const body = await new Response(req).text()
-    const headers = Object.fromEntries(Object.entries(req.headers).map(([name, value]) => [name, String(value)]))
-    const answer = answers[received.push({ headers, body }) - 1]
-    if (answer === undefined) res.writeHead(418).end()
-    else answer(res)
-    if (received.length === answers.length) all.resolve(received)
-  }
-  const server = createServer((req, res) => void listener(req, res))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const address = server.address()
-  assert.ok(typeof address === 'object' && address !== null)
-  return {
-    url: `http://127.0.0.1:${address.port}/hook`,
-    /** Once every answer has been given. */
-    all: all.promise,
-    received,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
-}
-
-const says =
-  (status: number, headers: Record<string, string> = {}) =>
-  (res: ServerResponse) =>
-    void res.writeHead(status, headers).end()
 
 test('webhooks: an event is delivered signed, and again after 500 and 429, with the same id', async () => {
   await using target = await endpoint(says(500), says(429, { 'retry-after': '1' }), says(204))
