@@ -13,6 +13,7 @@ interface LogRow {
   data: object
 }
 
+// `order by` must name the table's columns: the bare names are these texts, and '9' sorts after '10'.
 const COLUMNS = 'position::text, xid::text, recorded_at, stream, type, plugin, data'
 
 function fromRow(row: LogRow): LoggedEvent {
@@ -30,7 +31,7 @@ function fromRow(row: LogRow): LoggedEvent {
 // Every write to one stream waits for the row lock of its job, so within a stream the position alone is the order.
 const STREAM: Statement = {
   name: 'read_stream',
-  text: `select ${COLUMNS} from xcore.event_log where stream = $1::uuid order by position`,
+  text: `select ${COLUMNS} from xcore.event_log where stream = $1::uuid order by event_log.position`,
 }
 
 /** All rows of one job or event, oldest first. */
@@ -53,7 +54,7 @@ const LOG_PAGE: Statement = {
   text: `
     select ${COLUMNS} from xcore.event_log
     where (xid, position) > ($1::xid8, $2::bigint) and xid < pg_snapshot_xmin(pg_current_snapshot())
-    order by xid, position limit $3`,
+    order by event_log.xid, event_log.position limit $3`,
 }
 
 const LOG_PAGE_TO_END: Statement = {
@@ -61,7 +62,7 @@ const LOG_PAGE_TO_END: Statement = {
   text: `
     select ${COLUMNS} from xcore.event_log
     where (xid, position) > ($1::xid8, $2::bigint)
-    order by xid, position limit $3`,
+    order by event_log.xid, event_log.position limit $3`,
 }
 
 /**

@@ -45,18 +45,18 @@ const RECORD_OUTCOMES: Statement = {
                       else (i.data ->> 'finished_at')::timestamptz end
       from input i
       where j.id = i.id and j.attempt = i.attempt - 1 and j.finished_at is null
-      returning j.id
+      returning j.id, j.attempt
     ), logged as (
       insert into xcore.event_log (stream, type, plugin, data)
       select i.id, e.type, i.plugin, e.data
-      from input i join settled s on s.id = i.id
+      from input i join settled s on s.id = i.id and s.attempt = i.attempt
       cross join lateral (select 1 as nth, i.type, i.data union all select 2, 'job.dead', i.dead where i.dead is not null) e
       order by e.nth
     )
     select id::text from settled`,
 }
 
-/** Records the ends of attempts in one round trip. Returns the ids that passed the fence; the others changed nothing. */
+/** Records the ends of attempts in one round trip, one a job. Returns the ids that passed the fence; the others changed nothing. */
 export async function recordOutcomes(tx: Tx, rows: readonly OutcomeRow[]): Promise<Set<string>> {
   if (rows.length === 0) return new Set()
   const settled = await tx.query<{ id: string }>(RECORD_OUTCOMES, [JSON.stringify(rows)])
