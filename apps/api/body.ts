@@ -83,12 +83,18 @@ export function parseJson(bytes: Buffer, charset: string): Json {
   return value as Json
 }
 
+/**
+ * What curl and fetch say of a body when nobody told them: read as JSON. Not from a browser's page (it sends Origin): those two types are
+ * all that a page of another site can send without being asked for permission first (CORS), so they must not reach a local XCore.
+ */
+const TYPES_OF_TOOLS: ReadonlySet<string> = new Set(['application/x-www-form-urlencoded', 'text/plain'])
+
 /** The JSON body of a request to the platform's own API; undefined when there is none. */
 export async function readJson(req: IncomingMessage, limit: number): Promise<Json | undefined> {
   const media = mediaTypeOf(req.headers['content-type'])
   const bytes = await readBody(req, limit)
   if (bytes.length === 0) return undefined
-  if (media.type !== '' && !isJsonType(media.type)) {
+  if (media.type !== '' && !isJsonType(media.type) && !(TYPES_OF_TOOLS.has(media.type) && req.headers.origin === undefined)) {
     throw new XCoreError('bad_request', `Expected Content-Type: application/json, found "${media.type}".`)
   }
   return parseJson(bytes, media.charset)

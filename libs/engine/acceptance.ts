@@ -124,7 +124,10 @@ function planJob(item: JobItem): Plan {
 async function planEvent(tx: Tx, item: EventItem, subscribers: Subscribers, ids: Ids): Promise<Plan> {
   const { data } = item.row
   const matching = await subscribers.matching(tx, data.name)
-  const spent = await subscribers.spend(tx, matching.filter((subscription) => subscription.once))
+  const spent = await subscribers.spend(
+    tx,
+    matching.filter((subscription) => subscription.once),
+  )
   const receivers = matching.filter((subscription) => !subscription.once || spent.includes(subscription))
   const requests: RequestRow[] = []
   const entries: QueueEntry[] = []

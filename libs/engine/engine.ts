@@ -73,7 +73,13 @@ export function createEngine(options: EngineOptions): RunningEngine {
       for (const { plugin, data } of requests) metrics.jobsSubmittedTotal.inc({ plugin, kind: data.kind, source: data.source })
     },
   })
-  const settler = createSettler({ database, queue, logger, onCommit, onSettled: (jobs) => waiters.settled(jobs.filter((job) => isTerminal(job.state))) })
+  const settler = createSettler({
+    database,
+    queue,
+    logger,
+    onCommit,
+    onSettled: (jobs) => waiters.settled(jobs.filter((job) => isTerminal(job.state))),
+  })
   const { submit, emit } = createSubmitter({ acceptance, plugins, metrics, clock, ids })
   const registry = createSubscriptionRegistry(database)
 
@@ -111,7 +117,20 @@ export function createEngine(options: EngineOptions): RunningEngine {
     },
 
     consumers: (settings) =>
-      createConsumers({ ...settings, database, queue, notifications, plugins, metrics, logger, clock, worker, settler, rateTokens, random: options.random ?? Math.random }),
+      createConsumers({
+        ...settings,
+        database,
+        queue,
+        notifications,
+        plugins,
+        metrics,
+        logger,
+        clock,
+        worker,
+        settler,
+        rateTokens,
+        random: options.random ?? Math.random,
+      }),
 
     async close() {
       await acceptance.drained()
@@ -120,4 +139,3 @@ export function createEngine(options: EngineOptions): RunningEngine {
     },
   }
 }
-

@@ -36,7 +36,13 @@ export function runJob(context: JobRunContext, plugin: RunnablePlugin, claim: Cl
   const { metrics, clock } = context
   const startedAt = clock.now()
   const settings = plugin.settings(stored.kind, stored.name)
-  const job: Job = { ...stored, state: 'active', attempt: stored.attempt + 1, startedAt: new Date(startedAt), pluginVersion: plugin.version }
+  const job: Job = {
+    ...stored,
+    state: 'active',
+    attempt: stored.attempt + 1,
+    startedAt: new Date(startedAt),
+    pluginVersion: plugin.version,
+  }
   const labels = { plugin: plugin.name }
   const logger = lazyLogger(context.logger, job)
   metrics.jobWaitSeconds.observe(labels, Math.max(0, startedAt - stored.runAt.getTime()) / 1000)
@@ -59,15 +65,32 @@ export function runJob(context: JobRunContext, plugin: RunnablePlugin, claim: Cl
     const finishedAt = clock.now()
     if (end.kind === 'timed_out') {
       metrics.handlersAbandonedTotal.inc(labels)
-      logger().warn({ timeout_seconds: settings.timeoutSeconds }, 'the handler did not end in time and was given up; it may still use memory and connections')
+      logger().warn(
+        { timeout_seconds: settings.timeoutSeconds },
+        'the handler did not end in time and was given up; it may still use memory and connections',
+      )
     }
     void record(storable(resultOf(end, settings.timeoutSeconds)), finishedAt).finally(recorded.resolve)
     return 'settling' as const
   })
 
   async function record(result: HandlerResult, finishedAt: number): Promise<void> {
-    const outcome = decide({ result, attempt: job.attempt, maxAttempts: job.maxAttempts, retry: settings.retry, now: finishedAt, random: context.random() })
-    const row = outcomeRow(outcome, { job: stored, attempt: job.attempt, worker: context.worker, startedAt, finishedAt, pluginVersion: plugin.version })
+    const outcome = decide({
+      result,
+      attempt: job.attempt,
+      maxAttempts: job.maxAttempts,
+      retry: settings.retry,
+      now: finishedAt,
+      random: context.random(),
+    })
+    const row = outcomeRow(outcome, {
+      job: stored,
+      attempt: job.attempt,
+      worker: context.worker,
+      startedAt,
+      finishedAt,
+      pluginVersion: plugin.version,
+    })
     const runSeconds = (finishedAt - startedAt) / 1000
     try {
       const settled = await context.settler.settle({ job: stored, claim, row })
@@ -96,10 +119,15 @@ function resultOf(end: Exclude<AttemptEnd, { kind: 'aborted' }>, timeoutSeconds:
 
 /** A result that Postgres would refuse becomes an error here, where only its own job is touched. */
 function storable(result: HandlerResult): HandlerResult {
-  const value = result.kind === 'ok' ? result.result : { message: result.error.message, code: result.error.code, details: result.error.details ?? null }
+  const value =
+    result.kind === 'ok' ? result.result : { message: result.error.message, code: result.error.code, details: result.error.details ?? null }
   const refused = refusal(value)
   if (refused === undefined) return result
-  return { kind: 'error', retryable: false, error: { code: 'invalid_result', message: `The handler's result at "${refused.path}" ${refused.reason}.` } }
+  return {
+    kind: 'error',
+    retryable: false,
+    error: { code: 'invalid_result', message: `The handler's result at "${refused.path}" ${refused.reason}.` },
+  }
 }
 
 // Most jobs log nothing, and a pino child costs more than all else that the engine does for one.

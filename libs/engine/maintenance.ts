@@ -52,7 +52,10 @@ async function measure({ queue, metrics, clock, database }: MaintenanceOptions):
     metrics.queueJobs.set({ plugin, state: 'queued' }, waiting)
     metrics.queueJobs.set({ plugin, state: 'scheduled' }, delayed)
     metrics.queueJobs.set({ plugin, state: 'active' }, held)
-    metrics.queueOldestWaitingSeconds.set({ plugin }, oldestWaitingSince === null ? 0 : Math.max(0, clock.now() - oldestWaitingSince.getTime()) / 1000)
+    metrics.queueOldestWaitingSeconds.set(
+      { plugin },
+      oldestWaitingSince === null ? 0 : Math.max(0, clock.now() - oldestWaitingSince.getTime()) / 1000,
+    )
   }
   metrics.eventlogHorizonLagSeconds.set({}, await horizonLagSeconds(database))
 }

@@ -34,7 +34,10 @@ export interface RunnablePlugin {
   execute(invocation: Invocation): Promise<HandlerResult>
 }
 
-export type Acceptance = { readonly ok: true } | { readonly ok: false; readonly reason: 'unknown' } | { readonly ok: false; readonly reason: 'invalid'; readonly issues: readonly Issue[] }
+export type Acceptance =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly reason: 'unknown' }
+  | { readonly ok: false; readonly reason: 'invalid'; readonly issues: readonly Issue[] }
 
 export interface PluginLimits {
   /** How many jobs of this plugin run at once in one process. */

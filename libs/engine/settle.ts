@@ -55,10 +55,12 @@ export function createSettler(options: SettlerOptions): Settler {
   // a batch in which one was fenced is rolled back and done again in two.
   async function commit(items: readonly Settlement[]): Promise<ReadonlySet<string>> {
     const started = performance.now()
-    const passed = await database.transaction((tx) => write(tx, items, true)).catch((error: unknown) => {
-      if (error instanceof FencedSome) return database.transaction((tx) => write(tx, items, false))
-      throw error
-    })
+    const passed = await database
+      .transaction((tx) => write(tx, items, true))
+      .catch((error: unknown) => {
+        if (error instanceof FencedSome) return database.transaction((tx) => write(tx, items, false))
+        throw error
+      })
     options.onCommit?.(passed.size, (performance.now() - started) / 1000)
     return passed
   }
@@ -71,7 +73,12 @@ export function createSettler(options: SettlerOptions): Settler {
       return passed
     }
     const passed = await recordOutcomes(tx, rows)
-    await Promise.all(queueWrites(tx, items.filter((item) => passed.has(item.row.id))))
+    await Promise.all(
+      queueWrites(
+        tx,
+        items.filter((item) => passed.has(item.row.id)),
+      ),
+    )
     return passed
   }
 
@@ -87,7 +94,9 @@ export function createSettler(options: SettlerOptions): Settler {
         const passed = await commit(items)
         const { done, retries } = split(items.filter((item) => passed.has(item.row.id)))
         await queue.settled(done, retries)
-        const results = items.map((item): SettleResult => (passed.has(item.row.id) ? { fenced: false, job: after(item) } : { fenced: true }))
+        const results = items.map((item): SettleResult =>
+          passed.has(item.row.id) ? { fenced: false, job: after(item) } : { fenced: true },
+        )
         options.onSettled(results.flatMap((result) => (result.fenced ? [] : [result.job])))
         return results.map((value) => ({ ok: true, value }))
       } catch (error) {
@@ -130,7 +139,12 @@ function retryAt(row: OutcomeRow): Date {
 
 /** The job as the read model now has it, without reading it back: the same fold. */
 function after({ job, row }: Settlement): StoredJob {
-  const fact = (event: Parameters<typeof evolve>[1]['event']) => ({ stream: job.id, plugin: job.plugin, recordedAt: job.requestedAt, event })
+  const fact = (event: Parameters<typeof evolve>[1]['event']) => ({
+    stream: job.id,
+    plugin: job.plugin,
+    recordedAt: job.requestedAt,
+    event,
+  })
   const first = evolve(job, fact(eventOf(row)))
   return row.state === 'dead' ? evolve(first, fact({ type: 'job.dead', ...row.dead })) : first
 }

@@ -53,8 +53,15 @@ function pluginFor(plugins: PluginDirectory, name: string): RunnablePlugin {
   const plugin = plugins.find(name)
   if (plugin !== undefined) return plugin
   const refused = plugins.refusal(name)
-  if (refused === undefined) throw new XCoreError('not_found', `There is no plugin "${name}". GET /admin/plugins or \`xcore plugin list\` shows those that are loaded.`)
-  throw new XCoreError('not_ready', `The plugin "${name}" is not ready: ${refused.message}`, { retryAfterSeconds: 5, details: { reason: refused.code } })
+  if (refused === undefined)
+    throw new XCoreError(
+      'not_found',
+      `There is no plugin "${name}". GET /admin/plugins or \`xcore plugin list\` shows those that are loaded.`,
+    )
+  throw new XCoreError('not_ready', `The plugin "${name}" is not ready: ${refused.message}`, {
+    retryAfterSeconds: 5,
+    details: { reason: refused.code },
+  })
 }
 
 function checkAccepted(plugin: RunnablePlugin, action: string, payload: Json): void {
@@ -62,7 +69,9 @@ function checkAccepted(plugin: RunnablePlugin, action: string, payload: Json): v
   const acceptance = plugin.accepts(action, payload)
   if (acceptance.ok) return
   if (acceptance.reason === 'unknown') throw new XCoreError('unknown_action', `The plugin "${plugin.name}" has no action "${action}".`)
-  throw new XCoreError('validation_error', `The payload does not fit the schema of ${plugin.name}.${action}.`, { issues: acceptance.issues })
+  throw new XCoreError('validation_error', `The payload does not fit the schema of ${plugin.name}.${action}.`, {
+    issues: acceptance.issues,
+  })
 }
 
 function checkJson(value: Json): void {
@@ -72,7 +81,10 @@ function checkJson(value: Json): void {
 
 function checkDepth(origin: Origin): void {
   if ((origin.depth ?? 0) > MAX_DEPTH) {
-    throw new XCoreError('bad_request', `Refused: ${MAX_DEPTH} events, calls and enqueues follow from one request already. Plugins seem to call each other in a loop.`)
+    throw new XCoreError(
+      'loop_detected',
+      `Refused: ${MAX_DEPTH} events, calls and enqueues follow from one request already. Plugins seem to call each other in a loop.`,
+    )
   }
 }
 
@@ -135,7 +147,15 @@ function eventItem(request: EmitRequest, id: ReturnType<typeof eventId>, now: nu
   return {
     kind: 'event',
     keys: [
-      ...(idempotencyKey === undefined ? [] : [{ scope: 'events', key: idempotencyKey, fingerprint: fingerprint([request.name, request.source, externalId ?? null, request.data]) }]),
+      ...(idempotencyKey === undefined
+        ? []
+        : [
+            {
+              scope: 'events',
+              key: idempotencyKey,
+              fingerprint: fingerprint([request.name, request.source, externalId ?? null, request.data]),
+            },
+          ]),
       // The same source and id is the same event (CloudEvents 1.0), whatever else differs.
       ...(externalId === undefined ? [] : [{ scope: `event-ids/${request.source}`, key: externalId, fingerprint: '' }]),
     ],

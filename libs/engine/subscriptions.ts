@@ -107,7 +107,12 @@ export function createSubscribers(): Subscribers {
       if (current !== epoch) {
         const rows = await tx.query<SubscriptionRow>(ALL)
         known = rows.map((found) => {
-          const subscription = { ...found, plugin: pluginName(found.plugin), maxAttempts: found.max_attempts, pluginVersion: found.plugin_version }
+          const subscription = {
+            ...found,
+            plugin: pluginName(found.plugin),
+            maxAttempts: found.max_attempts,
+            pluginVersion: found.plugin_version,
+          }
           return { subscription, matches: compileGlob(found.pattern) }
         })
         byName.clear()
@@ -123,7 +128,10 @@ export function createSubscribers(): Subscribers {
     },
     async spend(tx, subscriptions) {
       if (subscriptions.length === 0) return []
-      const rows = await tx.query<{ plugin: string; id: string }>(REMOVE, [subscriptions.map((s) => s.plugin), subscriptions.map((s) => s.id)])
+      const rows = await tx.query<{ plugin: string; id: string }>(REMOVE, [
+        subscriptions.map((s) => s.plugin),
+        subscriptions.map((s) => s.id),
+      ])
       if (rows.length > 0) await tx.query(BUMP)
       return subscriptions.filter((s) => rows.some((row) => row.plugin === s.plugin && row.id === s.id))
     },

@@ -84,7 +84,14 @@ export type LogEvent = JobLogEvent | EventEmitted
 export type LogEventType = LogEvent['type']
 
 export const LOG_EVENT_TYPES = [
-  'job.requested', 'job.succeeded', 'job.attempt_failed', 'job.attempt_lost', 'job.failed', 'job.dead', 'job.cancelled', 'event.emitted',
+  'job.requested',
+  'job.succeeded',
+  'job.attempt_failed',
+  'job.attempt_lost',
+  'job.failed',
+  'job.dead',
+  'job.cancelled',
+  'event.emitted',
 ] as const satisfies readonly LogEventType[]
 
 /** A row of the log. */

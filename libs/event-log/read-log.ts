@@ -92,6 +92,8 @@ export async function horizonLagSeconds(sql: Sql): Promise<number> {
   return Math.max(0, rows[0]?.seconds ?? 0)
 }
 
-export function isJobStream(event: LoggedEvent): event is LoggedEvent & { stream: JobId; event: Exclude<LogEvent, { type: 'event.emitted' }> } {
+export function isJobStream(
+  event: LoggedEvent,
+): event is LoggedEvent & { stream: JobId; event: Exclude<LogEvent, { type: 'event.emitted' }> } {
   return event.event.type !== 'event.emitted'
 }

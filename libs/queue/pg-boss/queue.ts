@@ -100,7 +100,13 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
   async function remove(sql: Sql, entries: readonly Pick<QueueEntry, 'jobId' | 'plugin'>[]): Promise<void> {
     const db = bossSql(sql, true)
     await Promise.all(
-      [...Map.groupBy(entries, (entry) => entry.plugin)].map(([plugin, rows]) => boss.deleteJob(plugin, rows.map((row) => row.jobId), { db })),
+      [...Map.groupBy(entries, (entry) => entry.plugin)].map(([plugin, rows]) =>
+        boss.deleteJob(
+          plugin,
+          rows.map((row) => row.jobId),
+          { db },
+        ),
+      ),
     )
   }
 
@@ -108,8 +114,14 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
     if (retries.length === 0) return
     // Both statements leave together and run in this order.
     await Promise.all([
-      remove(sql, retries.map(({ claim }) => claim)),
-      insert(sql, retries.map(({ claim, priority, runAt }) => ({ ...claim, priority, runAt }))),
+      remove(
+        sql,
+        retries.map(({ claim }) => claim),
+      ),
+      insert(
+        sql,
+        retries.map(({ claim, priority, runAt }) => ({ ...claim, priority, runAt })),
+      ),
     ])
   }
 
@@ -152,7 +164,13 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
     async heartbeat(held) {
       const db = bossSql(claims, true)
       await Promise.all(
-        [...Map.groupBy(held, (claim) => claim.plugin)].map(([plugin, rows]) => boss.touch(plugin, rows.map((claim) => claim.jobId), { db })),
+        [...Map.groupBy(held, (claim) => claim.plugin)].map(([plugin, rows]) =>
+          boss.touch(
+            plugin,
+            rows.map((claim) => claim.jobId),
+            { db },
+          ),
+        ),
       )
     },
 
