@@ -1,5 +1,5 @@
 import { refusal } from '../event-log/index.ts'
-import type { Job, StoredJob } from '../event-log/index.ts'
+import type { Job, JobError, StoredJob } from '../event-log/index.ts'
 import type { Claim } from '../queue/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
@@ -117,17 +117,27 @@ function resultOf(end: Exclude<AttemptEnd, { kind: 'aborted' }>, timeoutSeconds:
   return { kind: 'threw', error: { code: 'timeout', message: `The handler did not finish within ${timeoutSeconds} s.` } }
 }
 
-/** A result that Postgres would refuse becomes an error here, where only its own job is touched. */
+/** A result that Postgres would refuse becomes an error here, where only its own job is touched. An error stays what it is. */
 function storable(result: HandlerResult): HandlerResult {
-  const value =
-    result.kind === 'ok' ? result.result : { message: result.error.message, code: result.error.code, details: result.error.details ?? null }
-  const refused = refusal(value)
+  if (result.kind !== 'ok') return { ...result, error: storableError(result.error) }
+  const refused = refusal(result.result)
   if (refused === undefined) return result
+  return { kind: 'error', retryable: false, error: { code: 'invalid_result', message: `The handler's result at "${refused.path}" ${refused.reason}.` } }
+}
+
+function storableError(error: JobError): JobError {
+  const refused = error.details === undefined ? undefined : refusal(error.details)
   return {
-    kind: 'error',
-    retryable: false,
-    error: { code: 'invalid_result', message: `The handler's result at "${refused.path}" ${refused.reason}.` },
+    ...error,
+    code: storableText(error.code),
+    message: storableText(error.message),
+    ...(error.stack === undefined ? {} : { stack: storableText(error.stack) }),
+    ...(refused === undefined ? {} : { details: `left out: the value at "${refused.path}" ${refused.reason}` }),
   }
+}
+
+function storableText(text: string): string {
+  return text.toWellFormed().replaceAll('\u0000', '\ufffd')
 }
 
 // Most jobs log nothing, and a pino child costs more than all else that the engine does for one.

@@ -115,12 +115,36 @@ export function createSettler(options: SettlerOptions): Settler {
     return results
   }
 
-  const batch = new PressureBatch(flush, { maxItems: 500, lanes: 2 })
+  /** A statement settles a job once; a second outcome of the same job (its attempt was lost, and came here again) takes its turn after it. */
+  async function inRounds(items: readonly Settlement[]): Promise<readonly Settled<SettleResult>[]> {
+    const rounds = roundsOf(items)
+    if (rounds.length === 1) return flush(items)
+    const ends = new Map<Settlement, Settled<SettleResult>>()
+    for (const round of rounds) {
+      const answers = await flush(round).catch((error: unknown) => round.map(() => ({ ok: false as const, error })))
+      round.forEach((item, index) => ends.set(item, answers[index] ?? { ok: false, error: new Error('an outcome was not answered for') }))
+    }
+    return items.flatMap((item) => ends.get(item) ?? [])
+  }
+
+  const batch = new PressureBatch(inRounds, { maxItems: 500, lanes: 2 })
   return {
     settle: (settlement) => batch.add(settlement),
     drained: () => batch.drained(),
     stop: () => stopping.abort(new Error('the settler was stopped before the outcome could be recorded')),
   }
+}
+
+/** No job twice in one round. */
+function roundsOf(items: readonly Settlement[]): Settlement[][] {
+  const rounds: Settlement[][] = []
+  const counts = new Map<string, number>()
+  for (const item of items) {
+    const round = counts.get(item.row.id) ?? 0
+    counts.set(item.row.id, round + 1)
+    ;(rounds[round] ??= []).push(item)
+  }
+  return rounds
 }
 
 function split(items: readonly Settlement[]): { done: Claim[]; retries: RetryEntry[] } {

@@ -19,7 +19,12 @@ interface SubscriptionRow {
 }
 
 const EPOCH: Statement = { name: 'subscriptions_epoch', text: `select value from xcore.epochs where name = 'subscriptions'` }
-const BUMP: Statement = { name: 'subscriptions_bump', text: `update xcore.epochs set value = value + 1 where name = 'subscriptions'` }
+// The transaction's own id, not a count: a count that was rolled back is given again to another change, and whoever cached what it
+// read in the transaction that rolled back would take that for the new state.
+const BUMP: Statement = {
+  name: 'subscriptions_bump',
+  text: `update xcore.epochs set value = pg_current_xact_id()::text::bigint where name = 'subscriptions'`,
+}
 const ALL: Statement = {
   name: 'subscriptions_all',
   text: `select plugin, id, pattern, priority, once, max_attempts, plugin_version from xcore.subscriptions order by priority desc, plugin, id`,
@@ -50,7 +55,7 @@ const RETAIN: Statement = {
   text: `delete from xcore.subscriptions where plugin <> all($1::text[]) returning plugin`,
 }
 
-/** The registry: rows in Postgres, with a counter that is raised in the transaction of every change. */
+/** The registry: rows in Postgres, with a number that every change sets anew in its own transaction. */
 export function createSubscriptionRegistry(database: Database): SubscriptionRegistry {
   const rowOf = (subscription: Subscription, version: string): SubscriptionRow => ({
     plugin: subscription.plugin,
@@ -89,7 +94,7 @@ export function createSubscriptionRegistry(database: Database): SubscriptionRegi
 
 /** Who gets an event, as of the transaction that emits it. */
 export interface Subscribers {
-  /** All that match, by priority; cached until the counter moves. */
+  /** All that match, by priority; cached until that number changes. */
   matching(tx: Sql, name: string): Promise<readonly KnownSubscription[]>
   /** Takes `once` subscriptions off; returns those that were still there. */
   spend(tx: Sql, subscriptions: readonly KnownSubscription[]): Promise<readonly KnownSubscription[]>

@@ -20,7 +20,7 @@ export const takeSql = (now: string): string => `
       select plugin, tat from xcore.rate_limits where plugin = $1 for update
     ), room as (
       select plugin, tat, now, interval, greatest(tat, now) as base,
-        greatest(0, least($4::int, floor(extract(epoch from now - greatest(tat, now))::float8 / interval + $2::float8 + 1e-6)::int)) as granted
+        greatest(0, least($4::int, floor((extract(epoch from now - greatest(tat, now))::float8 + $3::float8 + 0.00000075) / interval)::int)) as granted
       from held, limits
     ), taken as (
       update xcore.rate_limits r
