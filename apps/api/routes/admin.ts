@@ -1,4 +1,5 @@
 import { XCoreError } from '../../../libs/errors/index.ts'
+import { pluginName } from '../../../libs/event-log/index.ts'
 import type { PluginStatus } from '../../../libs/plugin-host/port.ts'
 import type { QueueDepth } from '../../../libs/queue/port.ts'
 import { sendJson, type ApiContext, type ApiScope, type Endpoint } from '../handler.ts'
@@ -51,12 +52,11 @@ function pluginJson(status: PluginStatus): Record<string, unknown> {
 async function queues(api: ApiScope, ctx: ApiContext): Promise<void> {
   const now = api.now().getTime()
   const known = await api.queue.depths()
-  const empty = api.host
-    .runnable()
-    .flatMap(({ name }): QueueDepth[] =>
-      known.some((depth) => depth.plugin === name) ? [] : [{ plugin: name, waiting: 0, delayed: 0, held: 0, oldestWaitingSince: null }],
-    )
-  const depths = [...known, ...empty].sort((a, b) => (a.plugin < b.plugin ? -1 : 1))
+  const idle = api.host
+    .statuses()
+    .filter((status) => status.state === 'ready' && !known.some((depth) => depth.plugin === status.name))
+    .map(({ name }): QueueDepth => ({ plugin: pluginName(name), waiting: 0, delayed: 0, held: 0, oldestWaitingSince: null }))
+  const depths = [...known, ...idle].sort((a, b) => (a.plugin < b.plugin ? -1 : 1))
   sendJson(ctx, 200, { queues: depths.map((depth) => queueJson(api, depth, now)) })
 }
 
