@@ -136,6 +136,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     const strays: Claim[] = []
     const lost: Promise<void>[] = []
     for (const claim of claims) {
+      // This process runs it still, and was only taken for lost: the run goes on under the new claim.
+      if (held.has(claim.jobId)) continue
       const job = jobs.get(claim.jobId)
       if (job === undefined || isTerminal(job.state)) strays.push(claim)
       else if (!claim.lost) ready.push({ claim, job })

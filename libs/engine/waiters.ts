@@ -81,6 +81,7 @@ export function createWaiters(options: WaitersOptions): Waiters {
 
   return {
     wait(id, timeoutMs, signal) {
+      if (signal?.aborted === true) return Promise.resolve(undefined)
       return new Promise((done) => {
         const resolvers = waiting.get(id) ?? new Set()
         waiting.set(id, resolvers.add(finish))

@@ -24,7 +24,7 @@ export interface TestEngine extends AsyncDisposable {
 export interface TestEngineOptions extends Partial<Pick<EngineOptions, 'worker' | 'clock' | 'random'>> {
   /** An existing database, to run a second process's worth of engine on it. Default: a fresh one. */
   readonly url?: string
-  /** Default true. */
+  /** Default true. False: the test starts the consumers itself, or never. */
   readonly consume?: boolean
   readonly heartbeatSeconds?: number
 }
@@ -63,10 +63,9 @@ export async function testEngine(plugins: PluginDirectory, options: TestEngineOp
     groups: [EVERYTHING],
     ...(options.heartbeatSeconds === undefined ? {} : { heartbeatSeconds: options.heartbeatSeconds }),
   })
-  if (options.consume !== false) {
-    await consumers.start()
-    stack.defer(() => consumers.stop(2_000))
-  }
+  // also when the test starts them later
+  stack.defer(() => consumers.stop(2_000))
+  if (options.consume !== false) await consumers.start()
   const owned = stack.move()
   return { engine, consumers, database, queue, metrics, url, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
