@@ -19,7 +19,16 @@ export interface Settlement {
 }
 
 /** `fenced`: the attempt was not the current one any more (cancelled, or lost and run elsewhere); nothing was written. */
-export type SettleResult = { readonly fenced: true } | { readonly fenced: false; readonly job: StoredJob }
+export type SettleResult = { readonly fenced: true } | RecordedEnd
+
+/** An end that was recorded. `job`, as the read model now has it, is made when asked for: for most jobs nobody does. */
+export interface RecordedEnd {
+  readonly fenced: false
+  readonly before: StoredJob
+  /** Not to be tried again. */
+  readonly terminal: boolean
+  readonly job: StoredJob
+}
 
 export interface Settler {
   /** Resolves once committed. Keeps trying while the database is away; rejects only after `stop`. */
@@ -33,7 +42,7 @@ export interface SettlerOptions {
   readonly database: Database
   readonly queue: Queue
   readonly logger: Logger
-  readonly onSettled: (jobs: readonly StoredJob[]) => void
+  readonly onSettled: (ends: readonly RecordedEnd[]) => void
   /** Called for each batch that committed. */
   readonly onCommit?: (logRows: number, seconds: number) => void
 }
@@ -94,10 +103,8 @@ export function createSettler(options: SettlerOptions): Settler {
         const passed = await commit(items)
         const { done, retries } = split(items.filter((item) => passed.has(item.row.id)))
         await queue.settled(done, retries)
-        const results = items.map((item): SettleResult =>
-          passed.has(item.row.id) ? { fenced: false, job: after(item) } : { fenced: true },
-        )
-        options.onSettled(results.flatMap((result) => (result.fenced ? [] : [result.job])))
+        const results = items.map((item): SettleResult => (passed.has(item.row.id) ? recordedEnd(item) : { fenced: true }))
+        options.onSettled(results.filter((result) => !result.fenced))
         return results.map((value) => ({ ok: true, value }))
       } catch (error) {
         if (/^2[23]/.test(sqlState(error) ?? '')) return oneByOne(items, error)
@@ -159,6 +166,18 @@ function split(items: readonly Settlement[]): { done: Claim[]; retries: RetryEnt
 
 function retryAt(row: OutcomeRow): Date {
   return row.type === 'job.attempt_failed' && row.data.retry_at !== undefined ? new Date(row.data.retry_at) : new Date()
+}
+
+function recordedEnd(item: Settlement): RecordedEnd {
+  let job: StoredJob | undefined
+  return {
+    fenced: false,
+    before: item.job,
+    terminal: item.row.state !== 'retrying',
+    get job() {
+      return (job ??= after(item))
+    },
+  }
 }
 
 /** The job as the read model now has it, without reading it back: the same fold. */

@@ -30,7 +30,10 @@ const RECORD_OUTCOMES: Statement = {
   name: 'record_outcomes',
   text: `
     with input as materialized (
-      select * from json_to_recordset($1::json) as r(id uuid, plugin text, attempt smallint, state text, type text, data jsonb, dead jsonb)
+      select id, plugin, attempt, state, type, data, nullif(dead, '')::jsonb as dead
+      from unnest(string_to_array($1, E'\\n')::uuid[], string_to_array($2, E'\\n'), $3::smallint[], string_to_array($4, E'\\n'),
+        string_to_array($5, E'\\n'), string_to_array($6, E'\\n')::jsonb[], string_to_array($7, E'\\n'))
+        as r(id, plugin, attempt, state, type, data, dead)
     ), settled as (
       update xcore.jobs j set
         state = i.state,
@@ -59,7 +62,16 @@ const RECORD_OUTCOMES: Statement = {
 /** Records the ends of attempts in one round trip, one a job. Returns the ids that passed the fence; the others changed nothing. */
 export async function recordOutcomes(tx: Tx, rows: readonly OutcomeRow[]): Promise<Set<string>> {
   if (rows.length === 0) return new Set()
-  const settled = await tx.query<{ id: string }>(RECORD_OUTCOMES, [JSON.stringify(rows)])
+  const lines = (line: (row: OutcomeRow) => string) => rows.map(line).join('\n')
+  const settled = await tx.query<{ id: string }>(RECORD_OUTCOMES, [
+    lines((row) => row.id),
+    lines((row) => row.plugin),
+    rows.map((row) => row.attempt),
+    lines((row) => row.state),
+    lines((row) => row.type),
+    lines((row) => JSON.stringify(row.data)),
+    lines((row) => (row.state === 'dead' ? JSON.stringify(row.dead) : '')),
+  ])
   return new Set(settled.map((row) => row.id))
 }
 
