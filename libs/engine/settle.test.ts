@@ -85,6 +85,20 @@ test('two outcomes of one job that meet in a batch: the first is recorded, the o
     [false, true, true, false],
   )
   assert.equal(told.count, 2)
+  assert.deepEqual(await history(t, same.job.id), ['job.requested', 'job.succeeded'])
+  assert.deepEqual(await history(t, stale.job.id), ['job.requested', 'job.attempt_lost', 'job.succeeded'])
+  assert.equal((await t.queue.held([same.claim, stale.claim])).size, 0)
+})
+
+test('an outcome that Postgres refuses does not take its batch with it', async () => {
+  await using t = await testEngine(plugins, { consume: false })
+  const { settler } = settlerOf(t)
+  const jobs = await heldJobs(t, 5)
+  const ends = await Promise.allSettled(
+    jobs.map(({ job, claim }, n) =>
+      settler.settle({ job, claim, row: row(job, 1, { kind: 'succeeded', result: { status: 'ok', text: n === 2 ? '\ud800' : 'fine' } }) }),
+    ),
+  )
   assert.deepEqual(
     ends.map(({ status }) => status),
     ['fulfilled', 'fulfilled', 'rejected', 'fulfilled', 'fulfilled'],
