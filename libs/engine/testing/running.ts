@@ -34,7 +34,7 @@ export async function testEngine(plugins: PluginDirectory, options: TestEngineOp
   await using stack = new AsyncDisposableStack()
   const url = options.url ?? stack.use(await testDatabase()).url
   const open = (synchronousCommit: 'on' | 'off') => {
-    const database = createDatabase({ url, applicationName: 'xcore-test', max: 8, synchronousCommit })
+    const database = createDatabase({ url, applicationName: 'xcore-test', max: 8, byKey: true, synchronousCommit })
     stack.defer(() => database.close())
     return database
   }

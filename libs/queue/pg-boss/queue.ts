@@ -8,6 +8,7 @@ import type { Logger } from '../../telemetry/logger.ts'
 import type { Claim, Queue, QueueEntry, RetryEntry } from '../port.ts'
 import { bossSql } from './boss-sql.ts'
 import { depthRows, dueRows, heldRows, listRows } from './live-rows.ts'
+import { teachPlanner } from './planner-statistics.ts'
 import { createWake } from './wake.ts'
 
 export interface PgBossQueueOptions {
@@ -74,8 +75,9 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
   }
 
   async function declare(plugins: readonly PluginName[]): Promise<void> {
-    for (const plugin of new Set(plugins)) {
-      if (declared.has(plugin)) continue
+    const fresh = [...new Set(plugins)].filter((plugin) => !declared.has(plugin))
+    if (fresh.length === 0) return
+    for (const plugin of fresh) {
       const settings = {
         retryLimit: 10_000,
         retryDelay: 0,
@@ -86,8 +88,9 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
       }
       await boss.createQueue(plugin, { policy: 'standard', ...settings })
       await boss.updateQueue(plugin, settings)
-      declared.add(plugin)
     }
+    await teachPlanner(database, fresh)
+    for (const plugin of fresh) declared.add(plugin)
   }
 
   async function insert(sql: Sql, entries: readonly QueueEntry[]): Promise<void> {
