@@ -48,12 +48,12 @@ const RECORD_OUTCOMES: Statement = {
                       else (i.data ->> 'finished_at')::timestamptz end
       from input i
       where j.id = i.id and j.attempt = i.attempt - 1 and j.finished_at is null
-      returning j.id, j.attempt
+      returning j.id, i.plugin, i.type, i.data, i.dead
     ), logged as (
       insert into xcore.event_log (stream, type, plugin, data)
-      select i.id, e.type, i.plugin, e.data
-      from input i join settled s on s.id = i.id and s.attempt = i.attempt
-      cross join lateral (select 1 as nth, i.type, i.data union all select 2, 'job.dead', i.dead where i.dead is not null) e
+      select s.id, e.type, s.plugin, e.data
+      from settled s
+      cross join lateral (select 1 as nth, s.type, s.data union all select 2, 'job.dead', s.dead where s.dead is not null) e
       order by e.nth
     )
     select id::text from settled`,
@@ -89,10 +89,10 @@ const RECORD_CANCELS: Statement = {
       update xcore.jobs j set state = 'cancelled', finished_at = (i.data ->> 'finished_at')::timestamptz
       from input i
       where j.id = i.id and j.finished_at is null
-      returning j.id, j.plugin
+      returning j.id, j.plugin, i.data
     ), logged as (
       insert into xcore.event_log (stream, type, plugin, data)
-      select s.id, 'job.cancelled', s.plugin, i.data from input i join settled s on s.id = i.id
+      select id, 'job.cancelled', plugin, data from settled
     )
     select id::text, plugin from settled`,
 }
