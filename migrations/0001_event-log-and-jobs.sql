@@ -100,6 +100,15 @@ create index jobs_correlation on xcore.jobs (correlation_id, id) where correlati
 create index jobs_replay_of on xcore.jobs (replay_of) where replay_of is not null;
 create index jobs_replay on xcore.jobs (replay_id, id) where replay_id is not null;
 
+-- Fails a statement, and with it its transaction, that met fewer rows than it had to: how a COMMIT that is already on its way is stopped.
+create function xcore.require_rows(present bigint, wanted bigint) returns bigint language plpgsql as $$
+begin
+  if present <> wanted then
+    raise exception 'expected % rows, found %', wanted, present using errcode = 'XC001';
+  end if;
+  return present;
+end $$;
+
 -- ── Shared by all processes ──────────────────────────────────────────────────────────────────────────────────────────
 create table xcore.idempotency_keys (
   scope       text        not null,

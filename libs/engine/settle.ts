@@ -1,9 +1,9 @@
 import { evolve } from '../event-log/index.ts'
 import type { StoredJob } from '../event-log/index.ts'
-import { recordOutcomes } from '../event-log/record-outcomes.ts'
+import { FENCED_STATE, recordAllOutcomes, recordOutcomes } from '../event-log/record-outcomes.ts'
 import type { OutcomeRow } from '../event-log/record-outcomes.ts'
 import { sqlState } from '../postgres/connection.ts'
-import type { Database } from '../postgres/sql.ts'
+import type { Database, Tx } from '../postgres/sql.ts'
 import type { Claim, Queue, RetryEntry } from '../queue/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { PressureBatch } from './pressure-batch.ts'
@@ -47,8 +47,6 @@ export interface SettlerOptions {
   readonly onCommit?: (logRows: number, seconds: number) => void
 }
 
-class FencedSome extends Error {}
-
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 2_000
 
@@ -60,28 +58,29 @@ export function createSettler(options: SettlerOptions): Settler {
   const { database, queue, logger } = options
   const stopping = new AbortController()
 
-  // In nearly all batches every outcome passes the fence, so log and queue are written in one round trip on that assumption;
-  // a batch in which one was fenced is rolled back and done again in two.
+  // In nearly all batches every outcome passes the fence, so log, queue and COMMIT leave together on that assumption; a batch in which one
+  // was fenced fails as a whole and is done again with a look in between.
   async function commit(items: readonly Settlement[]): Promise<ReadonlySet<string>> {
     const started = performance.now()
-    const passed = await database
-      .transaction((tx) => write(tx, items, true))
-      .catch((error: unknown) => {
-        if (error instanceof FencedSome) return database.transaction((tx) => write(tx, items, false))
-        throw error
-      })
+    const passed = await allAtOnce(items).catch((error: unknown) => {
+      if (sqlState(error) === FENCED_STATE) return database.transaction((tx) => stepByStep(tx, items))
+      throw error
+    })
     options.onCommit?.(passed.size, (performance.now() - started) / 1000)
     return passed
   }
 
-  async function write(tx: Parameters<Parameters<Database['transaction']>[0]>[0], items: readonly Settlement[], together: boolean) {
+  async function allAtOnce(items: readonly Settlement[]): Promise<ReadonlySet<string>> {
     const rows = items.map((item) => item.row)
-    if (together) {
-      const [passed] = await Promise.all([recordOutcomes(tx, rows), ...queueWrites(tx, items)])
-      if (passed.size < items.length) throw new FencedSome()
-      return passed
-    }
-    const passed = await recordOutcomes(tx, rows)
+    await database.atOnce((tx) => Promise.all([recordAllOutcomes(tx, rows), ...queueWrites(tx, items)]))
+    return new Set(rows.map((row) => row.id))
+  }
+
+  async function stepByStep(tx: Tx, items: readonly Settlement[]): Promise<ReadonlySet<string>> {
+    const passed = await recordOutcomes(
+      tx,
+      items.map((item) => item.row),
+    )
     await Promise.all(
       queueWrites(
         tx,
@@ -91,7 +90,7 @@ export function createSettler(options: SettlerOptions): Settler {
     return passed
   }
 
-  function queueWrites(tx: Parameters<Queue['acknowledge']>[0], items: readonly Settlement[]): Promise<void>[] {
+  function queueWrites(tx: Tx, items: readonly Settlement[]): Promise<void>[] {
     const { done, retries } = split(items)
     return [...(done.length > 0 ? [queue.acknowledge(tx, done)] : []), ...(retries.length > 0 ? [queue.retry(tx, retries)] : [])]
   }
