@@ -5,7 +5,8 @@ import type { RunningEngine } from '../../libs/engine/index.ts'
 import { XCoreError } from '../../libs/errors/index.ts'
 import { ensurePartitions } from '../../libs/event-log/partitions.ts'
 import { FRAMEWORK_VERSION } from '../../libs/manifest/index.ts'
-import { createPluginHost } from '../../libs/plugin-host/index.ts'
+import { randomIds } from '../../libs/event-log/index.ts'
+import { createDenialLog, createPluginHost } from '../../libs/plugin-host/index.ts'
 import type { PluginHost } from '../../libs/plugin-host/index.ts'
 import { createDatabase } from '../../libs/postgres/database.ts'
 import { createLeadership } from '../../libs/postgres/leadership.ts'
@@ -65,7 +66,16 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
   await queue.start()
   signal.throwIfAborted()
 
-  const host = createPluginHost({ dir: config.plugins.dir, frameworkVersion: FRAMEWORK_VERSION, hostEnv: process.env, logger, metrics })
+  const denials = createDenialLog({ database, metrics, logger, ids: randomIds, now: Date.now })
+  stack.defer(() => denials.drained())
+  const host = createPluginHost({
+    dir: config.plugins.dir,
+    frameworkVersion: FRAMEWORK_VERSION,
+    hostEnv: process.env,
+    logger,
+    metrics,
+    onDenied: denials.record,
+  })
   const engine = createEngine({ database, queue, notifications, plugins: host, metrics, logger, worker: `${hostname()}/${process.pid}` })
   stack.defer(() => engine.close())
   stack.defer(() => host.unloadAll())

@@ -99,6 +99,16 @@ export interface PluginMetrics {
   observe(name: string, value: number): void
 }
 
+export type PermissionVerb = 'read' | 'write' | 'execute' | 'emit' | 'subscribe'
+
+/** What the manifest lets this plugin do. The host checks by itself; ask to choose another way in time. */
+export interface PluginPermissions {
+  /** `allows('net:api.example.com', 'read')`. */
+  allows(resource: string, verb: PermissionVerb): boolean
+  /** Throws XCoreError `permission_denied` (HTTP 403, final), which is counted, logged and kept in the log. */
+  check(resource: string, verb: PermissionVerb): void
+}
+
 export interface PluginContext {
   readonly name: string
   readonly version: string
@@ -110,6 +120,7 @@ export interface PluginContext {
   readonly logger: Logger
   readonly events: PluginEvents
   readonly metrics: PluginMetrics
+  readonly permissions: PluginPermissions
   /** Aborts when the plugin is unloaded. */
   readonly signal: AbortSignal
 }

@@ -136,6 +136,8 @@ export class TrustedPlugin implements LoadedPlugin {
     const handler = delivered === undefined ? undefined : events.handlerOf(delivered.subscription)
     if (delivered === undefined || handler === undefined)
       return missing(job, `the subscription ${delivered?.subscription ?? '(none)'} to ${job.name}`)
+    // The pattern was allowed; what it brings may not be: `allow events:*` after `deny events:salary.*`.
+    if (!permits(() => this.#parts.source.permissions.check(`events:${job.name}`, 'subscribe'))) return denied(job)
     const message: EventMessage<unknown> = {
       id: delivered.id,
       name: job.name,
@@ -146,6 +148,19 @@ export class TrustedPlugin implements LoadedPlugin {
     }
     return { found: true, run: (context) => handler.call(instance, message, context) }
   }
+}
+
+function permits(check: () => void): boolean {
+  try {
+    check()
+    return true
+  } catch {
+    return false
+  }
+}
+
+function denied(job: Job): Handling {
+  return { found: false, result: refused('permission_denied', `plugin ${job.plugin} may not subscribe events:${job.name}`) }
 }
 
 function missing(job: Job, what: string): Handling {

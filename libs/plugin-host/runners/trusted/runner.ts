@@ -23,6 +23,7 @@ async function load(source: PluginSource): Promise<LoadedPlugin> {
     maxAttempts: manifest.runtime.retry.maxAttempts,
     engine: platform.engine,
     registry: platform.subscriptions,
+    permissions: source.permissions,
     logger: source.logger,
   })
   try {
@@ -58,7 +59,7 @@ async function start(
 
 function inject(instance: TrustedBase, source: PluginSource, events: TrustedEvents, signal: AbortSignal): void {
   const { manifest, platform } = source
-  const calls = new TrustedCalls(manifest.name, platform.engine, source.now)
+  const calls = new TrustedCalls(manifest.name, platform.engine, source.permissions, source.now)
   const ctx: PluginContext = {
     name: manifest.name,
     version: manifest.version,
@@ -69,6 +70,7 @@ function inject(instance: TrustedBase, source: PluginSource, events: TrustedEven
     },
     events,
     metrics: source.metrics,
+    permissions: source.permissions,
     signal,
   }
   attach(instance, {
@@ -80,8 +82,11 @@ function inject(instance: TrustedBase, source: PluginSource, events: TrustedEven
   })
 }
 
+/** Services with a resource kind of their own. */
+const CHECKED_BY_USE: readonly string[] = ['db', 'cache']
+
 function serviceDirectory(source: PluginSource, signal: AbortSignal): (name: string) => unknown {
-  const { manifest, folder, logger, services } = source
+  const { manifest, folder, logger, services, permissions } = source
   const made = new Map<string, unknown>()
   return (name) => {
     const factory = Object.hasOwn(services, name) ? services[name] : undefined
@@ -92,7 +97,10 @@ function serviceDirectory(source: PluginSource, signal: AbortSignal): (name: str
         `getService: plugin ${manifest.name} asked for ${JSON.stringify(name)}; expected one of: ${names.join(', ') || '(this host has no services)'}.${didYouMean(String(name), names)}`,
       )
     }
-    if (!made.has(name)) made.set(name, factory({ name: manifest.name, version: manifest.version, folder, logger, signal }))
+    // Each use of these is checked by the service itself: a rule on the service as a whole is only needed to forbid it.
+    if (CHECKED_BY_USE.includes(name)) permissions.checkUnlessUnsaid(`service:${name}`, 'execute')
+    else permissions.check(`service:${name}`, 'execute')
+    if (!made.has(name)) made.set(name, factory({ name: manifest.name, version: manifest.version, folder, logger, permissions, signal }))
     return made.get(name)
   }
 }
