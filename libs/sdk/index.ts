@@ -28,6 +28,7 @@ export type {
 } from './context.ts'
 export { Discard, HttpError, RetryLater } from './errors.ts'
 export type { AttemptErrorOptions, HttpErrorOptions } from './errors.ts'
+export { fetch } from './fetch.ts'
 export { error, ok } from './results.ts'
 export type { ActionResult, ErrorOptions, ErrorResult, OkResult } from './results.ts'
 export { validated } from './validated.ts'

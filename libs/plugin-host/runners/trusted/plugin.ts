@@ -59,8 +59,6 @@ export class TrustedPlugin implements LoadedPlugin {
 
   async execute(invocation: Invocation): Promise<HandlerResult> {
     const { job, deadline, signal } = invocation
-    const handling = this.#handling(job)
-    if (!handling.found) return handling.result
     const context = new TrustedJobContext(invocation, this.#parts.source.logger)
     const current: Running = {
       plugin: job.plugin,
@@ -68,11 +66,14 @@ export class TrustedPlugin implements LoadedPlugin {
       traceparent: job.meta.traceparent,
       deadline,
       signal,
+      permissions: this.#parts.source.permissions,
       get logger() {
         return context.logger
       },
     }
     return running.run(current, async () => {
+      const handling = this.#handling(job)
+      if (!handling.found) return handling.result
       try {
         return returned(await handling.run(context))
       } catch (thrown) {
@@ -85,7 +86,7 @@ export class TrustedPlugin implements LoadedPlugin {
     const { source, instance, events, gone } = this.#parts
     events.close()
     try {
-      await running.run(inHook(source.manifest.name, source.logger), () =>
+      await running.run(inHook(source.manifest.name, source.logger, source.permissions), () =>
         withDeadline(source.deadlines.unload, 'onUnload', () => instance.onUnload()),
       )
     } catch (thrown) {

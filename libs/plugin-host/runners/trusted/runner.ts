@@ -27,7 +27,7 @@ async function load(source: PluginSource): Promise<LoadedPlugin> {
     logger: source.logger,
   })
   try {
-    const parts = await running.run(inHook(manifest.name, source.logger), () => start(source, events, gone.signal))
+    const parts = await running.run(inHook(manifest.name, source.logger, source.permissions), () => start(source, events, gone.signal))
     await events.publish()
     return new TrustedPlugin({ source, events, gone, ...parts })
   } catch (thrown) {
@@ -44,7 +44,7 @@ async function start(
   events: TrustedEvents,
   signal: AbortSignal,
 ): Promise<Pick<TrustedPluginParts, 'instance' | 'actions' | 'middleware'>> {
-  const { manifest, deadlines, logger } = source
+  const { manifest, deadlines } = source
   const instance = await withDeadline(deadlines.load, `the import of ${manifest.entryPoint}`, () =>
     instantiate(source.folder, manifest.entryPoint),
   )
@@ -53,7 +53,7 @@ async function start(
     throw new XCoreError('plugin_load_failed', `onLoad of plugin ${manifest.name} failed: ${messageOf(thrown)}`, { cause: thrown })
   })
   const actions = declaredActions(instance.actions)
-  const middleware = await withDeadline(deadlines.load, 'getRouter', () => pluginRoutes(instance, manifest.name, logger, signal))
+  const middleware = await withDeadline(deadlines.load, 'getRouter', () => pluginRoutes(instance, source, signal))
   return { instance, actions, middleware }
 }
 
