@@ -71,7 +71,9 @@ export function startAttempt(options: AttemptOptions): Attempt {
   }
 
   function finish(result: HandlerResult): void {
-    if (over) options.onLateEnd()
-    else end({ kind: 'ended', result })
+    if (!over) return end({ kind: 'ended', result })
+    // Whatever it wrote is nobody's any more.
+    if (result.kind !== 'threw') void result.transaction?.rollback()
+    options.onLateEnd()
   }
 }

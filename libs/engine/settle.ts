@@ -7,7 +7,9 @@ import type { Database } from '../postgres/sql.ts'
 import type { Claim, Queue, RetryEntry } from '../queue/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { PressureBatch } from './pressure-batch.ts'
+import type { PluginTransaction } from './plugin-transaction.ts'
 import type { Settled } from './pressure-batch.ts'
+import type { Transactional } from './transactional.ts'
 
 /** One attempt's end, ready to be recorded. */
 export interface Settlement {
@@ -24,12 +26,15 @@ export type SettleResult = { readonly fenced: true } | { readonly fenced: false;
 export interface Settler {
   /** Resolves once committed. Keeps trying while the database is away; rejects only after `stop`. */
   settle(settlement: Settlement): Promise<SettleResult>
+  /** The same together with what the job's handler wrote in `transaction`. Tried once: rejects when that did not commit. */
+  settleWith(transaction: PluginTransaction, settlement: Settlement): Promise<SettleResult>
   drained(): Promise<void>
   /** Gives up on what cannot be written: those jobs are found as lost and run again. */
   stop(): void
 }
 
 export interface SettlerOptions {
+  readonly transactional: Transactional
   readonly database: Database
   readonly queue: Queue
   readonly logger: Logger
@@ -130,6 +135,12 @@ export function createSettler(options: SettlerOptions): Settler {
   const batch = new PressureBatch(inRounds, { maxItems: 500, lanes: 2 })
   return {
     settle: (settlement) => batch.add(settlement),
+    async settleWith(transaction, settlement) {
+      if ((await options.transactional.commit(transaction, settlement)) === 'fenced') return { fenced: true }
+      const job = after(settlement)
+      options.onSettled([job])
+      return { fenced: false, job }
+    },
     drained: () => batch.drained(),
     stop: () => stopping.abort(new Error('the settler was stopped before the outcome could be recorded')),
   }
