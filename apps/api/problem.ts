@@ -26,9 +26,11 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   unknown_action: 404,
   job_finished: 409,
   cancelled: 409,
+  schedule_exists: 409,
   payload_too_large: 413,
   validation_error: 422,
   idempotency_mismatch: 422,
+  schedule_invalid: 422,
   rate_limit_exceeded: 429,
   handler_error: 500,
   internal_error: 500,
@@ -36,6 +38,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   worker_lost: 500,
   no_handler: 500,
   not_ready: 503,
+  redis_unavailable: 503,
   timeout: 504,
 }
 /** Codes of a sandbox; the catalogue gets them together with it. */

@@ -10,4 +10,4 @@ export type { JobTransaction, OwnStatement, PluginTransaction, Stage, Staged, St
 export { StatementRefused, bindStage, stageOf } from './plugin-transaction.ts'
 export type { RateTokens } from './rate-tokens/rate-tokens.ts'
 export { runMaintenance } from './maintenance.ts'
-export type { MaintenanceOptions } from './maintenance.ts'
+export type { MaintenanceDuty, MaintenanceOptions } from './maintenance.ts'

@@ -1,5 +1,7 @@
 import type { Logger } from 'pino'
 import type { Json, JsonObject } from '../event-log/json.ts'
+import type { Cache } from './cache.ts'
+import type { Scheduler } from './scheduler.ts'
 
 /** What a free-form `handle` is given: any JSON object. Declared actions get the type of their schema instead. */
 export type Payload = JsonObject
@@ -126,7 +128,10 @@ export interface PluginContext {
 }
 
 /** Services by name; a service adds itself here: `declare module '@xcore/sdk' { interface Services { cache: Cache } }`. */
-export interface Services {}
+export interface Services {
+  readonly cache: Cache
+  readonly scheduler: Scheduler
+}
 
 export interface CallOptions {
   /** Default 30; never past the deadline of the running job. */
