@@ -10,6 +10,7 @@ const SHOP: PluginStatus = {
   version: '1.2.3',
   state: 'ready',
   manifest: { name: 'shop' },
+  paused: false,
   lastError: null,
   actions: [
     { name: 'create_order', input: { type: 'object', properties: { amount: { type: 'number' } } } },

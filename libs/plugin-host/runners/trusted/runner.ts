@@ -28,7 +28,6 @@ async function load(source: PluginSource): Promise<LoadedPlugin> {
   })
   try {
     const parts = await running.run(inHook(manifest.name, source.logger, source.permissions), () => start(source, events, gone.signal))
-    await events.publish()
     return new TrustedPlugin({ source, events, gone, ...parts })
   } catch (thrown) {
     events.close()
@@ -46,9 +45,9 @@ async function start(
 ): Promise<Pick<TrustedPluginParts, 'instance' | 'actions' | 'middleware'>> {
   const { manifest, deadlines } = source
   const instance = await withDeadline(deadlines.load, `the import of ${manifest.entryPoint}`, () =>
-    instantiate(source.folder, manifest.entryPoint),
+    instantiate(source.entryUrl, source.folder, manifest.entryPoint),
   )
-  inject(instance, source, events, signal)
+  inject(instance, source, events, signal, await handedOver(source))
   await withDeadline(deadlines.load, 'onLoad', () => instance.onLoad()).catch((thrown: unknown) => {
     throw new XCoreError('plugin_load_failed', `onLoad of plugin ${manifest.name} failed: ${messageOf(thrown)}`, { cause: thrown })
   })
@@ -57,7 +56,17 @@ async function start(
   return { instance, actions, middleware }
 }
 
-function inject(instance: TrustedBase, source: PluginSource, events: TrustedEvents, signal: AbortSignal): void {
+/** An old instance that can't hand over must not keep the new one, which may mend it, from taking its place. */
+async function handedOver({ handOver, logger }: PluginSource): Promise<unknown> {
+  try {
+    return await handOver?.()
+  } catch (thrown) {
+    logger.error({ err: thrown }, `onReload failed, so the new instance begins without a previousState: ${messageOf(thrown)}`)
+    return undefined
+  }
+}
+
+function inject(instance: TrustedBase, source: PluginSource, events: TrustedEvents, signal: AbortSignal, previousState: unknown): void {
   const { manifest, platform } = source
   const calls = new TrustedCalls(manifest.name, platform.engine, source.permissions, source.now)
   const ctx: PluginContext = {
@@ -75,7 +84,7 @@ function inject(instance: TrustedBase, source: PluginSource, events: TrustedEven
   }
   attach(instance, {
     ctx: Object.freeze(ctx),
-    previousState: undefined,
+    previousState,
     getService: serviceDirectory(source, signal),
     callPlugin: (...call) => calls.call(...call),
     enqueue: (...call) => calls.enqueue(...call),
