@@ -338,7 +338,10 @@ class Host implements PluginHost {
   }
 
   async #changed(plugin: string): Promise<void> {
-    await Promise.all([...this.#listeners].map(async (listener) => listener(plugin)))
+    const told = await Promise.allSettled([...this.#listeners].map(async (listener) => listener(plugin)))
+    for (const { reason } of told.filter((each) => each.status === 'rejected')) {
+      this.#options.logger.error({ plugin, err: reason }, 'what follows from a change of the plugin could not be done')
+    }
   }
 
   #tell(kind: LifecycleNews['kind'], record: PluginRecord): void {
