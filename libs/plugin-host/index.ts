@@ -14,6 +14,8 @@ export type {
   PluginStatus,
   PluginSwitch,
   ServiceFactory,
+  DatabaseOwner,
+  PluginDatabases,
   ServiceOwner,
 } from './port.ts'
 export type { Departure, HookDeadlines, LoadedPlugin, PluginSource, Runner } from './runner.ts'
