@@ -10,6 +10,7 @@ import { done, failed, testPlugins, threw } from '../../engine/testing/plugins.t
 import type { TestHandler } from '../../engine/testing/plugins.ts'
 import { owner, testDb } from './testing/db-platform.ts'
 import type { TestDb } from './testing/db-platform.ts'
+import { ORDERS, placeOrder } from './testing/place-order.ts'
 
 const shop = owner('shop')
 const other = { stock: { handlers: { take: () => done() } } }
@@ -30,12 +31,6 @@ function transactional(
       return { kind: 'threw', error: { code: error instanceof XCoreError ? error.code : 'handler_error', message: String(error) } }
     }
   }
-}
-
-async function writeEverywhere(tx: TransactionHandle, n: string): Promise<void> {
-  await tx.query('insert into orders values ($1)', [n])
-  await stageOf(tx)?.emit({ name: 'order.placed', data: { n }, source: 'xcore://plugins/shop', caller: pluginName('shop') })
-  await stageOf(tx)?.submit({ ...request('stock', 'take', { n }), caller: pluginName('shop') })
 }
 
 function request(plugin: string, action: string, payload: JsonObject = {}): SubmitRequest {
@@ -69,7 +64,7 @@ async function prepared(handlers: (db: () => TestDb) => Readonly<Record<string, 
   }
   const settings = { timeoutSeconds }
   t = await testDb(testPlugins({ shop: { handlers: handlers(db), settings }, ...other }))
-  await t.db.of(shop).query('create table orders (n text primary key deferrable initially deferred)')
+  await t.db.of(shop).query('create table orders (n text primary key deferrable initially deferred, slow boolean)')
   await t.engine.subscriptions.replace(pluginName('stock'), '1.0.0', [
     { plugin: pluginName('stock'), id: 'take', pattern: 'order.*', priority: 50, once: false, maxAttempts: 1 },
   ])
@@ -77,7 +72,7 @@ async function prepared(handlers: (db: () => TestDb) => Readonly<Record<string, 
 }
 
 test('what a handler writes, emits and enqueues commits with its outcome', async () => {
-  await using t = await prepared((db) => ({ order: transactional(db, (tx, payload) => writeEverywhere(tx, textOf(payload))) }))
+  await using t = await prepared((db) => ({ order: transactional(db, (tx, payload) => placeOrder(tx, textOf(payload))) }))
   const job = await run(t, 'order', { n: 'a' })
   assert.equal(job.state, 'succeeded')
   assert.deepEqual(await traces(t), { rows: ['a'], jobs: ['a'], events: ['a'] })
@@ -94,7 +89,7 @@ test('what a handler writes, emits and enqueues commits with its outcome', async
 
 test('a final error commits, a retryable one, a throw and a bad result leave nothing', async () => {
   await using t = await prepared((db) => {
-    const write = (tx: TransactionHandle, payload: Json) => writeEverywhere(tx, textOf(payload))
+    const write = (tx: TransactionHandle, payload: Json) => placeOrder(tx, textOf(payload))
     return {
       final: transactional(db, write, () => failed('sold_out')),
       again: transactional(db, write, () => failed('busy', { retryable: true })),
@@ -112,9 +107,9 @@ test('a final error commits, a retryable one, a throw and a bad result leave not
 test('a commit that Postgres refuses makes the attempt fail, and the next one starts anew', async () => {
   await using t = await prepared((db) => ({
     order: transactional(db, async (tx, _payload, { job }) => {
-      await writeEverywhere(tx, `attempt ${job.attempt}`)
+      await placeOrder(tx, `attempt ${job.attempt}`)
       // Found only at the commit, after the outcome was written in the same transaction.
-      if (job.attempt === 1) await tx.query(`insert into orders values ('attempt 1')`)
+      if (job.attempt === 1) await tx.query(`insert into orders (n) values ('attempt 1')`)
     }),
   }))
   const job = await run(t, 'order')
@@ -138,7 +133,7 @@ test('a cancelled attempt leaves nothing, whether it still runs or was about to 
   await using t = await prepared((db) => ({
     order: transactional(
       db,
-      (tx, payload) => writeEverywhere(tx, textOf(payload)),
+      (tx, payload) => placeOrder(tx, textOf(payload)),
       async (_payload, { job }) => {
         started.resolve(job)
         await goOn.promise
@@ -148,7 +143,7 @@ test('a cancelled attempt leaves nothing, whether it still runs or was about to 
     // Settled as cancelled behind the engine's back, so that only the fence in the transaction can tell.
     late: transactional(
       db,
-      (tx, payload) => writeEverywhere(tx, textOf(payload)),
+      (tx, payload) => placeOrder(tx, textOf(payload)),
       async (_payload, { job }) => {
         await db().database.run(`update xcore.jobs set state = 'cancelled', finished_at = now() where id = $1`, [job.id])
         return done()
@@ -168,7 +163,7 @@ test('an attempt that times out in its transaction leaves nothing and frees its 
   await using t = await prepared(
     (db) => ({
       order: transactional(db, async (tx, payload) => {
-        await writeEverywhere(tx, textOf(payload))
+        await placeOrder(tx, textOf(payload))
         await tx.query('set local statement_timeout = 0')
         await tx.query('select pg_sleep(60)')
       }),
@@ -186,17 +181,17 @@ test('several calls share the transaction; what a failed one wrote is taken back
   await using t = await prepared((db) => ({
     order: async (invocation) => {
       const transaction = new AttemptTransaction(() => db().db.begin(shop), invocation.signal)
-      await transaction.run((tx) => writeEverywhere(tx, 'first'))
+      await transaction.run((tx) => placeOrder(tx, 'first'))
       await assert.rejects(
         transaction.run(async (tx) => {
-          await writeEverywhere(tx, 'second')
+          await placeOrder(tx, 'second')
           throw new Error('no')
         }),
         /no/,
       )
       await assert.rejects(
         transaction.run(async (tx) => {
-          await writeEverywhere(tx, 'third')
+          await placeOrder(tx, 'third')
           await tx.query('select 1/0')
         }),
         { code: 'database_error' },
@@ -212,6 +207,21 @@ test('several calls share the transaction; what a failed one wrote is taken back
   }))
   assert.equal((await run(t, 'order')).state, 'succeeded')
   assert.deepEqual(await traces(t), { rows: ['first'], jobs: ['first'], events: ['first'] })
+})
+
+test('a connection that breaks in the commit makes the attempt fail, once it is known what became of it', async () => {
+  await using t = await prepared((db) => ({
+    order: transactional(db, (tx, _payload, { job }) => placeOrder(tx, `attempt ${job.attempt}`, job.attempt === 1)),
+  }))
+  await t.db.of(shop).query('drop table orders')
+  for (const sql of ORDERS) await t.db.of(shop).query(sql)
+  const { jobId } = await t.engine.submit(request('shop', 'order'))
+  const busy = `select pg_terminate_backend(pid) from pg_stat_activity where query = 'commit' and wait_event = 'PgSleep'`
+  await until(async () => (await t.database.run(busy)).length > 0)
+  const job = await t.engine.wait(jobId, 20_000)
+  assert.equal(job?.state, 'succeeded')
+  assert.equal(job.attempt, 2)
+  assert.deepEqual(await traces(t), { rows: ['attempt 2'], jobs: ['attempt 2'], events: ['attempt 2'] })
 })
 
 test('an idempotency key holds over transactions', async () => {
