@@ -1,5 +1,7 @@
 import { XCoreError, messageOf } from '../errors/index.ts'
 import { discoverPlugin, discoverPlugins, orderPlugins, type DiscoveredPlugin, type Manifest } from '../manifest/index.ts'
+import { createAround } from './hooks/around.ts'
+import type { Hook } from './hooks/hook.ts'
 import type { Instance } from './instance.ts'
 import { InstanceLoader } from './load-instance.ts'
 import type { PluginHostOptions } from './options.ts'
@@ -25,6 +27,7 @@ class Host implements PluginHost {
   /** Instances that were replaced and still run something. */
   readonly #leaving = new Set<Promise<void>>()
   readonly #hurry = new AbortController()
+  readonly #around = createAround(() => this.#hooks())
   #platform: PluginPlatform | undefined
   #loader: InstanceLoader | undefined
   /** Changes take turns: loads, reloads and unloads of one process never overlap, but for `loadAll`, which knows what it does. */
@@ -272,7 +275,7 @@ class Host implements PluginHost {
       { name, folder: plugin.folder, manifest: plugin.ok ? plugin.manifest : null },
       logger,
       (...change) => this.#keepState(...change),
-      (invocation, run) => run(invocation),
+      this.#around,
     )
     this.#records = before === undefined ? [...this.#records, record] : this.#records.map((each) => (each === before ? record : each))
     if (before !== undefined && this.#byName.get(before.name) === before) this.#byName.delete(before.name)
@@ -323,7 +326,8 @@ class Host implements PluginHost {
     try {
       const names = this.#records.map((record) => record.manifest?.name).filter((name) => name !== undefined)
       const dropped = [...(await platform.subscriptions.retain(names)), ...(await platform.schedules.retain(names))]
-      if (dropped.length > 0) this.#options.logger.info({ plugins: [...new Set(dropped)] }, 'dropped the subscriptions and schedules of plugins that are gone')
+      if (dropped.length > 0)
+        this.#options.logger.info({ plugins: [...new Set(dropped)] }, 'dropped the subscriptions and schedules of plugins that are gone')
     } catch (thrown) {
       this.#options.logger.error({ err: thrown }, 'the subscriptions and schedules of plugins that are gone could not be dropped')
     }
@@ -374,6 +378,15 @@ class Host implements PluginHost {
 
   #ready(): readonly PluginRecord[] {
     return [...this.#byName.values()].filter((record) => record.state === 'ready')
+  }
+
+  #hooks(): readonly Hook[] {
+    const hooks: Hook[] = []
+    for (const record of this.#byName.values()) {
+      const own = record.state === 'ready' ? record.instance?.loaded.hooks() : undefined
+      if (own !== undefined && own.length > 0) hooks.push(...own)
+    }
+    return hooks
   }
 
   #loaderNow(): InstanceLoader {

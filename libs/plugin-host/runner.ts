@@ -5,6 +5,7 @@ import type { Subscription } from '../engine/port.ts'
 import type { Manifest } from '../manifest/index.ts'
 import type { PluginMetrics } from '@xcore/sdk'
 import type { Logger } from '../telemetry/logger.ts'
+import type { Hook } from './hooks/hook.ts'
 import type { Permissions } from './permissions/permissions.ts'
 import type { PluginPlatform, ServiceFactory } from './port.ts'
 
@@ -55,6 +56,8 @@ export type Departure = 'shutdown' | 'reload' | 'unload'
 export interface LoadedPlugin {
   /** Declared ones, with their JSON schemas. */
   readonly actions: readonly { readonly name: string; readonly input: object | null; readonly description?: string }[]
+  /** As they are now. */
+  hooks(): readonly Hook[]
   /** As they are now: a plugin may subscribe later, too. */
   subscriptions(): readonly Subscription[]
   accepts(action: string, payload: unknown): Acceptance

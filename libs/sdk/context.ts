@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Json, JsonObject } from '../event-log/json.ts'
 import type { Cache } from './cache.ts'
+import type { ActionResult, ErrorResult } from './results.ts'
 import type { Scheduler } from './scheduler.ts'
 
 /** What a free-form `handle` is given: any JSON object. Declared actions get the type of their schema instead. */
@@ -108,6 +109,52 @@ export interface PluginMetrics {
   observe(name: string, value: number): void
 }
 
+/** The attempt that a hook stands around. */
+export type HookJob = Pick<JobContext, 'id' | 'attempt' | 'maxAttempts' | 'priority' | 'replayOf' | 'correlationId' | 'deadline' | 'signal'>
+
+/** What a `before` hook is told. */
+export interface BeforeCall {
+  readonly plugin: string
+  readonly action: string
+  /** As hooks before this one left it. */
+  readonly payload: Payload
+  readonly job: HookJob
+}
+
+/** What an `after` hook is told. */
+export interface AfterCall extends BeforeCall {
+  /** As the handler and hooks before this one left it: `{status: 'ok', …}` or `{status: 'error', msg, code, …}`. */
+  readonly result: CallResult
+}
+
+/** Called with the plugin as `this`. Nothing: go on. `{ payload }`: go on with that one. `error(…)`: refuse; the handler does not run. */
+export type BeforeResult = void | { readonly payload: object } | ErrorResult
+/** Nothing: leave it. `ok(…)` or `error(…)`: that instead. */
+export type AfterResult = ActionResult
+
+export interface HookOptions {
+  /** 0–100, default 50, lower first. */
+  readonly priority?: number
+}
+
+export interface HookSubscription {
+  readonly target: string
+  /** 0–100. */
+  readonly priority: number
+  off(): void
+}
+
+/**
+ * Interceptors of actions, of this plugin and of others (permission `plugin:<name>` write), in the process where they run. Each has 5 s.
+ * The target is `plugin.action`; both may be globs. One that throws or hangs ends the attempt, which is tried again.
+ */
+export interface PluginHooks {
+  /** Throws XCoreError `bad_request` for a bad target or priority, `permission_denied`. */
+  before(target: string, handler: (call: BeforeCall) => BeforeResult | Promise<BeforeResult>, options?: HookOptions): HookSubscription
+  /** Not called for a handler that threw. Throws as `before` does. */
+  after(target: string, handler: (call: AfterCall) => AfterResult | Promise<AfterResult>, options?: HookOptions): HookSubscription
+}
+
 export type PermissionVerb = 'read' | 'write' | 'execute' | 'emit' | 'subscribe'
 
 /** What the manifest lets this plugin do. The host checks by itself; ask to choose another way in time. */
@@ -128,6 +175,7 @@ export interface PluginContext {
   /** Inside a job it also carries `job`, `attempt` and `correlation_id`. */
   readonly logger: Logger
   readonly events: PluginEvents
+  readonly hooks: PluginHooks
   readonly metrics: PluginMetrics
   readonly permissions: PluginPermissions
   /** Aborts when the plugin is unloaded. */

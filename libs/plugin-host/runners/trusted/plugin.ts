@@ -5,6 +5,8 @@ import type { Subscription } from '../../../engine/port.ts'
 import { XCoreError, messageOf } from '../../../errors/index.ts'
 import type { Job } from '../../../event-log/index.ts'
 import { withDeadline } from '../../deadline.ts'
+import type { Hook } from '../../hooks/hook.ts'
+import type { HookBook } from '../../hooks/hook-book.ts'
 import type { Departure, LoadedPlugin, PluginSource } from '../../runner.ts'
 import { isFunction, isRecord } from '../../narrowing.ts'
 import type { DeclaredAction } from './actions.ts'
@@ -21,6 +23,7 @@ export interface TrustedPluginParts {
   readonly instance: TrustedBase
   readonly actions: ReadonlyMap<string, DeclaredAction>
   readonly events: TrustedEvents
+  readonly hooks: HookBook
   readonly schedules: TrustedSchedules
   readonly middleware: Middleware | null
   /** Aborted when the plugin is unloaded. */
@@ -51,6 +54,10 @@ export class TrustedPlugin implements LoadedPlugin {
 
   subscriptions(): readonly Subscription[] {
     return this.#parts.events.subscriptions()
+  }
+
+  hooks(): readonly Hook[] {
+    return this.#parts.hooks.hooks
   }
 
   accepts(action: string, payload: unknown): Acceptance {

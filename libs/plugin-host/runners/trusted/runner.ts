@@ -1,7 +1,9 @@
 import { attach } from '../../../sdk/base.ts'
 import type { PluginContext, TrustedBase } from '@xcore/sdk'
 import { XCoreError, didYouMean, messageOf } from '../../../errors/index.ts'
+import type { Invocation } from '../../../engine/plugin-port.ts'
 import { withDeadline } from '../../deadline.ts'
+import { HookBook } from '../../hooks/hook-book.ts'
 import type { LoadedPlugin, PluginSource, Runner } from '../../runner.ts'
 import { declaredActions } from './actions.ts'
 import { TrustedCalls } from './calls.ts'
@@ -9,7 +11,7 @@ import { TrustedEvents } from './events.ts'
 import { instantiate } from './import-entry.ts'
 import { TrustedPlugin, type TrustedPluginParts } from './plugin.ts'
 import { pluginRoutes } from './routes.ts'
-import { inHook, running } from './running.ts'
+import { inHook, running, type Running } from './running.ts'
 import { TrustedSchedules } from './schedules.ts'
 
 /** Runs plugins in this process, with all its rights. */
@@ -27,9 +29,17 @@ async function load(source: PluginSource): Promise<LoadedPlugin> {
     permissions: source.permissions,
     logger: source.logger,
   })
+  const hooks = new HookBook({
+    plugin: manifest.name,
+    permissions: source.permissions,
+    deadline: source.deadlines.hook,
+    run: (invocation, work) => running.run(aroundJob(invocation, source), work),
+  })
   try {
-    const parts = await running.run(inHook(manifest.name, source.logger, source.permissions), () => start(source, events, gone.signal))
-    return new TrustedPlugin({ source, events, gone, ...parts })
+    const parts = await running.run(inHook(manifest.name, source.logger, source.permissions), () =>
+      start(source, { events, hooks }, gone.signal),
+    )
+    return new TrustedPlugin({ source, events, hooks, gone, ...parts })
   } catch (thrown) {
     events.close()
     gone.abort()
@@ -38,10 +48,21 @@ async function load(source: PluginSource): Promise<LoadedPlugin> {
   }
 }
 
+interface Books {
+  readonly events: TrustedEvents
+  readonly hooks: HookBook
+}
+
+/** What a hook does, it does for its own plugin, and for the job that it stands around. */
+function aroundJob({ job, deadline, signal }: Invocation, { manifest, logger: own, permissions }: PluginSource): Running {
+  const logger = own.child({ job: job.id, attempt: job.attempt, correlation_id: job.correlationId })
+  return { plugin: manifest.name, job, traceparent: job.meta.traceparent, deadline, signal, permissions, logger }
+}
+
 /** All that runs the plugin's own code. */
 async function start(
   source: PluginSource,
-  events: TrustedEvents,
+  books: Books,
   signal: AbortSignal,
 ): Promise<Pick<TrustedPluginParts, 'instance' | 'actions' | 'middleware' | 'schedules'>> {
   const { manifest, deadlines } = source
@@ -58,8 +79,9 @@ async function start(
     logger: source.logger,
     now: source.now,
   })
+  books.hooks.bindTo(instance)
   const services = { ...source.services, scheduler: () => schedules }
-  inject(instance, { ...source, services }, events, signal, await handedOver(source))
+  inject(instance, { ...source, services }, books, signal, await handedOver(source))
   await withDeadline(deadlines.load, 'onLoad', () => instance.onLoad()).catch((thrown: unknown) => {
     throw new XCoreError('plugin_load_failed', `onLoad of plugin ${manifest.name} failed: ${messageOf(thrown)}`, { cause: thrown })
   })
@@ -78,7 +100,7 @@ async function handedOver({ handOver, logger }: PluginSource): Promise<unknown> 
   }
 }
 
-function inject(instance: TrustedBase, source: PluginSource, events: TrustedEvents, signal: AbortSignal, previousState: unknown): void {
+function inject(instance: TrustedBase, source: PluginSource, { events, hooks }: Books, signal: AbortSignal, previousState: unknown): void {
   const { manifest, platform } = source
   const calls = new TrustedCalls(manifest.name, platform.engine, source.permissions, source.now)
   const ctx: PluginContext = {
@@ -90,6 +112,7 @@ function inject(instance: TrustedBase, source: PluginSource, events: TrustedEven
       return running.getStore()?.logger ?? source.logger
     },
     events,
+    hooks,
     metrics: source.metrics,
     permissions: source.permissions,
     signal,
