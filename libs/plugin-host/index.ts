@@ -24,4 +24,5 @@ export type {
   ServiceOwner,
 } from './port.ts'
 export type { Departure, HookDeadlines, LoadedPlugin, PluginSource, Runner } from './runner.ts'
+export { watchPlugins } from './watch.ts'
 export { currentPlugin } from './runners/trusted/running.ts'

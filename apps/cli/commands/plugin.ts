@@ -4,6 +4,7 @@ import { coloured, print, printJson } from '../output.ts'
 import type { GlobalOptions } from '../output.ts'
 import type { PluginCheck } from '../plugin-check.ts'
 import { PluginListBody, pluginTable } from '../plugin-text.ts'
+import { controlCommands } from './plugin-control.ts'
 import { clientOf, configOf, withServerOptions } from '../server-options.ts'
 import type { ServerOptions } from '../server-options.ts'
 
@@ -17,6 +18,7 @@ export function pluginCommand(): Command {
 
   const list = withServerOptions(plugin.command('list')).description('the plugins of a running XCore, with what is wrong with them')
   list.action(() => listPlugins(list.optsWithGlobals<ServerOptions>()))
+  for (const command of controlCommands()) plugin.addCommand(command)
   return plugin
 }
 
