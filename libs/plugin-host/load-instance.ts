@@ -6,11 +6,12 @@ import type { PluginHostOptions } from './options.ts'
 import { createPermissions } from './permissions/permissions.ts'
 import type { PluginPlatform } from './port.ts'
 import type { HookDeadlines, Runner } from './runner.ts'
+import { legacyRunner } from './runners/legacy/runner.ts'
 import { PluginModules } from './runners/trusted/plugin-modules.ts'
 import { trustedRunner } from './runners/trusted/runner.ts'
 import { running } from './runners/trusted/running.ts'
 
-const RUNNERS: Readonly<Partial<Record<ExecutionMode, Runner>>> = { trusted: trustedRunner }
+const RUNNERS: Readonly<Partial<Record<ExecutionMode, Runner>>> = { trusted: trustedRunner, legacy: legacyRunner }
 const DROPPED: PluginMetrics = { increment() {}, set() {}, observe() {} }
 
 /** Makes instances of plugins, each with all it is given: environment, permissions, services, deadlines. */

@@ -29,7 +29,8 @@ export async function instantiate(url: string, folder: string, entryPoint: strin
   return instance
 }
 
-async function importEntry(url: string, folder: string): Promise<Readonly<Record<string, unknown>>> {
+/** Rejects with XCoreError `plugin_load_failed` that says what to do. */
+export async function importEntry(url: string, folder: string): Promise<Readonly<Record<string, unknown>>> {
   try {
     const module: unknown = await import(url)
     return isRecord(module) ? module : {}
@@ -43,7 +44,7 @@ function exportedClass(module: Readonly<Record<string, unknown>>): NewableFuncti
   return [module['default'], module['Plugin']].find(isClass)
 }
 
-function isClass(value: unknown): value is NewableFunction {
+export function isClass(value: unknown): value is NewableFunction {
   return typeof value === 'function' && typeof value.prototype === 'object'
 }
 

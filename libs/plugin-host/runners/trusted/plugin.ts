@@ -15,6 +15,7 @@ import { TrustedJobContext } from './job-context.ts'
 import { AttemptTransaction } from './job-transaction.ts'
 import { refused, returned, threw } from './outcome.ts'
 import { inHook, running, type Running } from './running.ts'
+import { selfOf } from './self.ts'
 import type { TrustedSchedules } from './schedules.ts'
 import { anyObject } from './validation.ts'
 
@@ -78,6 +79,7 @@ export class TrustedPlugin implements LoadedPlugin {
       deadline,
       signal,
       permissions: this.#parts.source.permissions,
+      whileWaiting: invocation.whileWaiting,
       get logger() {
         return context.logger
       },
@@ -156,7 +158,7 @@ export class TrustedPlugin implements LoadedPlugin {
         ),
       }
     }
-    if (declared !== undefined) return { found: true, run: (context) => declared.handler.call(instance, job.payload, context) }
+    if (declared !== undefined) return { found: true, run: (context) => declared.handler.call(selfOf(instance), job.payload, context) }
     return { found: true, run: (context) => (isFunction(handle) ? handle.call(instance, job.name, job.payload, context) : undefined) }
   }
 
@@ -166,7 +168,7 @@ export class TrustedPlugin implements LoadedPlugin {
     if (func === undefined) return missing(job, `the schedule ${job.name}`)
     const given = isRecord(job.payload) ? job.payload['args'] : undefined
     const args: readonly unknown[] = Array.isArray(given) ? given : []
-    return { found: true, run: (context) => func.call(instance, ...args, context) }
+    return { found: true, run: (context) => func.call(selfOf(instance), ...args, context) }
   }
 
   #event(job: Job): Handling {
@@ -185,7 +187,7 @@ export class TrustedPlugin implements LoadedPlugin {
       time: delivered.time,
       correlationId: job.correlationId,
     }
-    return { found: true, run: (context) => handler.call(instance, message, context) }
+    return { found: true, run: (context) => handler.call(selfOf(instance), message, context) }
   }
 }
 

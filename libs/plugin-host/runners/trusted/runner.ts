@@ -12,12 +12,21 @@ import { instantiate } from './import-entry.ts'
 import { TrustedPlugin, type TrustedPluginParts } from './plugin.ts'
 import { pluginRoutes } from './routes.ts'
 import { inHook, running, type Running } from './running.ts'
+import { selfOf } from './self.ts'
 import { TrustedSchedules } from './schedules.ts'
 
 /** Runs plugins in this process, with all its rights. */
-export const trustedRunner: Runner = { load }
+export const trustedRunner: Runner = runnerOf(instantiate)
 
-async function load(source: PluginSource): Promise<LoadedPlugin> {
+/** Makes the plugin's instance of its entry file. Rejects with XCoreError `plugin_load_failed`. */
+export type Instantiate = (url: string, folder: string, entryPoint: string) => Promise<TrustedBase>
+
+/** A runner in this process, for entry files of some style. */
+export function runnerOf(make: Instantiate): Runner {
+  return { load: (source) => load(source, make) }
+}
+
+async function load(source: PluginSource, make: Instantiate): Promise<LoadedPlugin> {
   const { manifest, platform } = source
   const gone = new AbortController()
   const events = new TrustedEvents({
@@ -37,7 +46,7 @@ async function load(source: PluginSource): Promise<LoadedPlugin> {
   })
   try {
     const parts = await running.run(inHook(manifest.name, source.logger, source.permissions), () =>
-      start(source, { events, hooks }, gone.signal),
+      start(source, make, { events, hooks }, gone.signal),
     )
     return new TrustedPlugin({ source, events, hooks, gone, ...parts })
   } catch (thrown) {
@@ -62,24 +71,25 @@ function aroundJob({ job, deadline, signal }: Invocation, { manifest, logger: ow
 /** All that runs the plugin's own code. */
 async function start(
   source: PluginSource,
+  make: Instantiate,
   books: Books,
   signal: AbortSignal,
 ): Promise<Pick<TrustedPluginParts, 'instance' | 'actions' | 'middleware' | 'schedules'>> {
   const { manifest, deadlines } = source
   const instance = await withDeadline(deadlines.load, `the import of ${manifest.entryPoint}`, () =>
-    instantiate(source.entryUrl, source.folder, manifest.entryPoint),
+    make(source.entryUrl, source.folder, manifest.entryPoint),
   )
   const schedules = new TrustedSchedules({
     plugin: manifest.name,
     version: manifest.version,
     priority: manifest.priority,
     maxAttempts: manifest.runtime.retry.maxAttempts,
-    instance,
+    instance: selfOf(instance),
     registry: source.platform.schedules,
     logger: source.logger,
     now: source.now,
   })
-  books.hooks.bindTo(instance)
+  books.hooks.bindTo(selfOf(instance))
   const services = { ...source.services, scheduler: () => schedules }
   inject(instance, { ...source, services }, books, signal, await handedOver(source))
   await withDeadline(deadlines.load, 'onLoad', () => instance.onLoad()).catch((thrown: unknown) => {
