@@ -28,6 +28,8 @@ export interface RunnablePlugin {
    * The validator is compiled once, at load.
    */
   accepts(action: string, payload: Json): Acceptance
+  /** Whether another plugin may call and enqueue its actions (`allowed_callers`). Default: all may. */
+  admits?(caller: PluginName): boolean
   /**
    * Runs one attempt. Resolves for every way in which the handler may end; rejects only when the runner itself is broken.
    * The engine races it against the deadline: after `signal` aborts, whatever it resolves to is ignored.
@@ -67,6 +69,11 @@ export interface Invocation {
   /** Aborts at the deadline, on cancel, and when the process must stop. */
   readonly signal: AbortSignal
   readonly logger: Logger
+  /**
+   * Runs `work`, which waits for the outcome of a job of the plugin `on`: meanwhile this job's slot is free for others. Resolves or
+   * rejects as `work` does, once a slot is there again. Default: the slot is kept.
+   */
+  readonly whileWaiting?: <T>(on: string, work: () => Promise<T>) => Promise<T>
 }
 
 /** How a handler ended. */

@@ -139,6 +139,7 @@ export class PluginRecord {
       limits: pluginLimits(manifest),
       settings: (kind, name) => jobSettings(manifest, kind, name, kind === 'event' ? eventPriority(loaded, name) : undefined),
       accepts: (action, payload) => loaded.accepts(action, payload),
+      admits: admission(manifest.allowedCallers),
       execute: (invocation) => this.#execute(invocation),
     }
   }
@@ -159,6 +160,13 @@ export class PluginRecord {
     this.#state = next
     this.#onState(this.name, next)
   }
+}
+
+/** `allowed_callers`: globs of plugin names; null: every plugin. */
+function admission(allowedCallers: readonly string[] | null): (caller: string) => boolean {
+  if (allowedCallers === null) return () => true
+  const fit = allowedCallers.map(compileGlob)
+  return (caller) => fit.some((fits) => fits(caller))
 }
 
 function eventPriority(loaded: LoadedPlugin, eventName: string): number | undefined {
