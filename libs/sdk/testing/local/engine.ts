@@ -1,5 +1,6 @@
 import type { EventItem } from '../../../engine/acceptance.ts'
 import { runJob } from '../../../engine/job-run.ts'
+import type { JobRunContext } from '../../../engine/job-run.ts'
 import type { PluginDirectory } from '../../../engine/plugin-port.ts'
 import type { Stager } from '../../../engine/plugin-transaction.ts'
 import type { Engine, Subscription, SubscriptionRegistry } from '../../../engine/port.ts'
@@ -173,22 +174,22 @@ export class LocalEngine implements Pick<Engine, 'submit' | 'emit' | 'wait'> {
   #start(job: StoredJob): void {
     const plugin = this.#plugins.find(job.plugin)
     if (plugin === undefined) return
-    const context = {
-      settler: this.#settler,
-      metrics: this.#metrics,
-      logger: this.#logger,
-      clock: this.clock,
-      random: Math.random,
-      worker: 'test',
-    }
-    const run = runJob(context, plugin, { jobId: job.id, plugin: job.plugin, lost: false }, job)
-    this.#running.set(
-      job.id,
-      run.over.then(() => {
+    const over = Promise.withResolvers<void>()
+    // Known to run before it does: what its handler asks for first must not start it again.
+    this.#running.set(job.id, over.promise)
+    setImmediate(() => {
+      const claim = { jobId: job.id, plugin: job.plugin, lost: false }
+      void runJob(this.#context, plugin, claim, job).over.then(() => {
         this.#running.delete(job.id)
         for (const changed of [...this.#changes]) changed()
-      }),
-    )
+        over.resolve()
+      })
+    })
+  }
+
+  get #context(): JobRunContext {
+    const { clock } = this
+    return { settler: this.#settler, metrics: this.#metrics, logger: this.#logger, clock, random: Math.random, worker: 'test' }
   }
 
   readonly #settler: Settler = {
