@@ -37,6 +37,8 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   invalid_result: 500,
   worker_lost: 500,
   no_handler: 500,
+  database_error: 500,
+  database_privilege_missing: 500,
   not_ready: 503,
   redis_unavailable: 503,
   timeout: 504,

@@ -1,3 +1,4 @@
+import { sqlFault } from '@xcore/sdk'
 import type { Db, Transaction } from '@xcore/sdk'
 import type { CreateUser, UpdateUser, User } from './user.ts'
 
@@ -81,8 +82,7 @@ export async function refusingTaken(work: () => Promise<Stored>): Promise<Stored
 }
 
 function rethrown(thrown: unknown): never {
-  const details: unknown = thrown instanceof Error && 'details' in thrown ? thrown.details : undefined
-  const constraint = typeof details === 'object' && details !== null && 'constraint' in details ? details.constraint : undefined
+  const constraint = sqlFault(thrown)?.constraint
   if (constraint === 'users_username') throw new Taken('username')
   if (constraint === 'users_email') throw new Taken('email')
   throw thrown
