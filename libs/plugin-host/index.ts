@@ -11,6 +11,8 @@ export type { PermissionVerb } from './permissions/decide.ts'
 export { createPermissions } from './permissions/permissions.ts'
 export type { Permissions } from './permissions/permissions.ts'
 export type {
+  ActionInfo,
+  RouteInfo,
   LifecycleNews,
   PluginHost,
   PluginPlatform,

@@ -123,6 +123,7 @@ export class PluginRecord {
       paused,
       lastError: this.#lastError,
       actions: loaded?.actions ?? [],
+      routes: loaded?.routes ?? [],
       subscriptions: loaded?.subscriptions().map(({ id, pattern, priority }) => ({ id, pattern, priority })) ?? [],
     }
   }

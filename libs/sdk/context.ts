@@ -1,4 +1,5 @@
 import type { Logger } from 'pino'
+import type { Static, TSchema } from 'typebox'
 import type { Json, JsonObject } from '../event-log/json.ts'
 import type { Cache } from './cache.ts'
 import type { ActionResult, ErrorResult } from './results.ts'
@@ -64,7 +65,13 @@ export interface SubscribeOptions {
   readonly priority?: number
   /** Routes deliveries to this handler, also after a restart. Default: made of pattern, handler name and a running number. */
   readonly id?: string
+  /** What the event's data must fit; otherwise the delivery fails with `validation_error`, without a retry. Default: anything. */
+  readonly schema?: TSchema
 }
+
+/** A subscription to events whose data has the type of a schema. */
+export type TypedHandler<Schema extends TSchema> = { call(event: EventMessage<Static<Schema>>, job: JobContext): unknown }['call']
+export type TypedSubscribeOptions<Schema extends TSchema> = SubscribeOptions & { readonly schema: Schema }
 
 export interface EventSubscription {
   readonly id: string
@@ -88,10 +95,20 @@ export interface EmitOptions {
 export interface PluginEvents {
   /**
    * Subscribes to events whose name fits a glob: `*` any characters (dots too), `?` one, `[seq]` one of these.
-   * Throws XCoreError `bad_request` for a bad pattern, priority or a taken id.
+   * Throws XCoreError `bad_request` for a bad pattern, priority, schema or a taken id.
    */
+  on<const Schema extends TSchema>(
+    pattern: string,
+    handler: TypedHandler<Schema>,
+    options: TypedSubscribeOptions<Schema>,
+  ): EventSubscription
   on(pattern: string, handler: EventHandler, options?: SubscribeOptions): EventSubscription
   /** The same for the first event that fits. */
+  once<const Schema extends TSchema>(
+    pattern: string,
+    handler: TypedHandler<Schema>,
+    options: TypedSubscribeOptions<Schema>,
+  ): EventSubscription
   once(pattern: string, handler: EventHandler, options?: SubscribeOptions): EventSubscription
   /** Ends one subscription, or all of that pattern (and handler). Resolves once every process knows. */
   off(subscription: EventSubscription | string, handler?: EventHandler): Promise<void>

@@ -107,7 +107,7 @@ const { made } = fc.letrec<{ made: Made }>((tie) => ({
 test('property: without a reported narrowing every value of the one fits the other', () => {
   let agreed = 0
   fc.assert(
-    fc.property(made, made, fc.infiniteStream(fc.nat()), (from, to) => {
+    fc.property(made, made, (from, to) => {
       if (narrowings(from.schema, to.schema).length > 0) return
       agreed += 1
       for (const value of fc.sample(from.value, 20)) {

@@ -7,6 +7,7 @@ import type { Job } from '../../../event-log/index.ts'
 import { withDeadline } from '../../deadline.ts'
 import type { Hook } from '../../hooks/hook.ts'
 import type { HookBook } from '../../hooks/hook-book.ts'
+import type { RouteInfo } from '../../port.ts'
 import type { Departure, LoadedPlugin, PluginSource } from '../../runner.ts'
 import { isFunction, isRecord } from '../../narrowing.ts'
 import type { DeclaredAction } from './actions.ts'
@@ -27,6 +28,7 @@ export interface TrustedPluginParts {
   readonly hooks: HookBook
   readonly schedules: TrustedSchedules
   readonly middleware: Middleware | null
+  readonly routes: readonly RouteInfo[]
   /** Aborted when the plugin is unloaded. */
   readonly gone: AbortController
 }
@@ -40,15 +42,18 @@ export class TrustedPlugin implements LoadedPlugin {
   readonly #parts: TrustedPluginParts
   readonly #freeForm: boolean
   readonly actions: LoadedPlugin['actions']
+  readonly routes: readonly RouteInfo[]
   readonly middleware: Middleware | null
 
   constructor(parts: TrustedPluginParts) {
     this.#parts = parts
     this.#freeForm = isFunction(parts.instance.handle)
     this.middleware = parts.middleware
-    this.actions = [...parts.actions.values()].map(({ name, input, description }) => ({
+    this.routes = parts.routes
+    this.actions = [...parts.actions.values()].map(({ name, input, output, description }) => ({
       name,
       input,
+      output,
       ...(description === undefined ? {} : { description }),
     }))
   }

@@ -74,7 +74,7 @@ async function start(
   make: Instantiate,
   books: Books,
   signal: AbortSignal,
-): Promise<Pick<TrustedPluginParts, 'instance' | 'actions' | 'middleware' | 'schedules'>> {
+): Promise<Pick<TrustedPluginParts, 'instance' | 'actions' | 'middleware' | 'routes' | 'schedules'>> {
   const { manifest, deadlines } = source
   const instance = await withDeadline(deadlines.load, `the import of ${manifest.entryPoint}`, () =>
     make(source.entryUrl, source.folder, manifest.entryPoint),
@@ -96,8 +96,8 @@ async function start(
     throw new XCoreError('plugin_load_failed', `onLoad of plugin ${manifest.name} failed: ${messageOf(thrown)}`, { cause: thrown })
   })
   const actions = declaredActions(instance.actions)
-  const middleware = await withDeadline(deadlines.load, 'getRouter', () => pluginRoutes(instance, source, signal))
-  return { instance, actions, middleware, schedules }
+  const served = await withDeadline(deadlines.load, 'getRouter', () => pluginRoutes(instance, source, signal))
+  return { instance, actions, ...served, schedules }
 }
 
 /** An old instance that can't hand over must not keep the new one, which may mend it, from taking its place. */
