@@ -25,6 +25,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   not_found: 404,
   unknown_action: 404,
   job_finished: 409,
+  plugin_required: 409,
   cancelled: 409,
   schedule_exists: 409,
   payload_too_large: 413,
