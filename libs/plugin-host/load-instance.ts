@@ -27,8 +27,8 @@ export class InstanceLoader implements Disposable {
 
   /** Imports the plugin's files anew and runs `onLoad`. Rejects with XCoreError `plugin_load_failed`, `env_missing`. */
   async load(folder: string, manifest: Manifest, handOver: (() => Promise<unknown>) | null): Promise<Instance> {
-    const { logger, services = {}, clock, pluginMetrics, hostEnv, onDenied, databases } = this.#options
-    const runner = RUNNERS[manifest.executionMode]
+    const { logger, services = {}, clock, pluginMetrics, hostEnv, onDenied, databases, inProcess } = this.#options
+    const runner = inProcess && manifest.executionMode === 'sandboxed' ? trustedRunner : RUNNERS[manifest.executionMode]
     if (runner === undefined) throw unsupported(manifest)
     const permissions = createPermissions(manifest, (denial) =>
       onDenied?.({ ...denial, plugin: manifest.name, job: running.getStore()?.job ?? null }),

@@ -30,6 +30,8 @@ export interface PluginHostOptions {
   readonly onDenied?: (denial: AskedDenial) => void
   /** Told when a plugin has loaded, was replaced, is gone or failed. Must not throw. Default: nobody. */
   readonly onNews?: (news: LifecycleNews) => void
+  /** Runs sandboxed plugins in this process, with the permissions of their manifests but without walls around them: for tests. Default: false. */
+  readonly inProcess?: boolean
   /** Default: the system's. */
   readonly clock?: { now(): Date }
   /** Milliseconds. Default: 30,000 for the import and for `onLoad`, 10,000 for `onUnload` and `onReload`, 5,000 for a hook. */

@@ -43,7 +43,7 @@ export default class Shop extends TrustedBase {
     ['POST', '/items', undefined],
   ] as const) {
     const response = await shop.request(method, path, { body })
-    const problem = await response.json()
-    assert.deepEqual([response.status, problem.code, Array.isArray(problem.errors)], [422, 'validation_error', true], `${method} ${path}`)
+    const { code, errors } = Object(await response.json())
+    assert.deepEqual([response.status, code, Array.isArray(errors)], [422, 'validation_error', true], `${method} ${path}`)
   }
 })

@@ -53,11 +53,9 @@ class Shop extends TrustedBase {
         },
       ),
     )
+    const answer = () => ({ order_id: 1 })
     // @ts-expect-error: the answer does not fit its schema
-    router.get(
-      '/wrong',
-      route({ response: Placed }, () => ({ order_id: 1 })),
-    )
+    router.get('/wrong', route({ response: Placed }, answer))
     return router
   }
 

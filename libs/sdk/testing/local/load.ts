@@ -33,6 +33,7 @@ export async function loadLocal(dir: string, options: LoadPluginOptions): Promis
     dir: folder.path,
     frameworkVersion: FRAMEWORK_VERSION,
     hostEnv: options.env ?? {},
+    inProcess: true,
     logger,
     clock: { now: () => new Date(clock.now()) },
     onDenied: ({ plugin, resource, verb }) => void (plugin === manifest.name && denials.push({ resource, verb })),
