@@ -198,7 +198,7 @@ export class PluginDatabaseTransaction implements JobTransaction {
     this.#assertOpen()
     for (const statement of [statements].flat()) {
       await this.#connection.raw(statement).catch((error: unknown) => {
-        throw this.#late ? this.#tooLate() : sqlError(error, this.#options)
+        throw this.#late ? this.#tooLate() : this.#over ? closed() : sqlError(error, this.#options)
       })
     }
   }
