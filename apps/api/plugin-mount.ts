@@ -7,7 +7,7 @@ import { readBody } from './body.ts'
 import type { ApiContext, ApiScope } from './handler.ts'
 import { isStatusError, statusErrorProblem } from './http-error.ts'
 import { internalError, sendProblem } from './observe.ts'
-import { codeOfStatus, problem, problemOf, reasonPhrase } from './problem.ts'
+import { codeOfStatus, problem, problemOf, reasonPhrase, statusOfError } from './problem.ts'
 import { answerOtherMethod } from './routing.ts'
 
 const MOUNT = '/plugins/'
@@ -83,6 +83,7 @@ async function runWithin(api: ApiScope, ctx: ApiContext, routes: PluginRoutes): 
 async function runRoutes(api: ApiScope, ctx: ApiContext, routes: PluginRoutes): Promise<void> {
   try {
     await routes.middleware(ctx, async () => undefined)
+    giveErrorItsStatus(ctx)
     stringifyBody(ctx)
   } catch (error) {
     if (ctx.respond === false) api.logger.warn({ err: error, plugin: routes.plugin }, 'a route failed after its timeout')
@@ -96,6 +97,18 @@ async function runRoutes(api: ApiScope, ctx: ApiContext, routes: PluginRoutes): 
   sendProblem(ctx, problem(codeOfStatus(status), detail, { status }))
 }
 
+/** `ctx.body = error(…)` is no success: it answers with the status that the same error of an action has. */
+function giveErrorItsStatus(ctx: ApiContext): void {
+  const body: unknown = ctx.body
+  if (ctx.respond === false || ctx.status !== 200 || typeof body !== 'object' || body === null) return
+  if (!('status' in body && body.status === 'error' && 'msg' in body)) return
+  const code = 'code' in body && typeof body.code === 'string' ? body.code : 'error'
+  ctx.status = statusOfError({
+    code,
+    ...('status_code' in body && typeof body.status_code === 'number' ? { statusCode: body.status_code } : {}),
+  })
+}
+
 /** Koa would do it after us, where a cycle or a BigInt could no longer be answered properly. */
 function stringifyBody(ctx: ApiContext): void {
   const body: unknown = ctx.body
@@ -106,9 +119,13 @@ function stringifyBody(ctx: ApiContext): void {
 
 function sendThrown(api: ApiScope, ctx: ApiContext, routes: PluginRoutes, error: unknown): void {
   if (!isStatusError(error)) {
+    const code = error instanceof XCoreError ? error.code : undefined
+    // Counted and logged where it was denied; what it wanted is not the caller's business.
+    if (code === 'permission_denied')
+      return sendProblem(ctx, problem(code, `The plugin "${routes.plugin}" was denied something that it needs to answer.`))
     const internal = internalError(api, ctx, error, routes.plugin)
     // Not the plugin's fault, and worth another try.
-    const away = error instanceof XCoreError && error.code === 'database_unavailable' ? problemOf(error) : undefined
+    const away = error instanceof XCoreError && code === 'database_unavailable' ? problemOf(error) : undefined
     return sendProblem(ctx, away ?? internal)
   }
   if (error.status >= 500) api.logger.error({ err: error, plugin: routes.plugin, path: ctx.path }, 'a route failed')

@@ -8,7 +8,7 @@ import type { Queue, QueueEntry } from '../queue/index.ts'
 import { XCoreError } from '../errors/index.ts'
 import { PressureBatch } from './pressure-batch.ts'
 import type { Settled } from './pressure-batch.ts'
-import type { Subscribers } from './subscriptions.ts'
+import type { KnownSubscription, Subscribers } from './subscriptions.ts'
 
 /** A key under which a request is known. Two requests with the same key are one; `fingerprint` tells whether they are equal. */
 export interface RequestKey {
@@ -69,7 +69,7 @@ function isPlain(item: AcceptItem): item is JobItem {
   return item.kind === 'job' && item.keys.length === 0
 }
 
-interface Plan {
+export interface Plan {
   readonly item: AcceptItem
   readonly id: string
   readonly requests: readonly RequestRow[]
@@ -155,7 +155,7 @@ function acceptedOf(plan: Plan): Accepted {
   return { id: plan.id, jobs: plan.requests.map((request) => request.id), replayed: false }
 }
 
-function planJob(item: JobItem): Plan {
+export function planJob(item: JobItem): Plan {
   return { item, id: item.row.id, requests: [item.row], entries: [item.entry], event: undefined }
 }
 
@@ -166,7 +166,16 @@ async function planEvent(tx: Tx, item: EventItem, subscribers: Subscribers, ids:
     tx,
     matching.filter((subscription) => subscription.once),
   )
-  const receivers = matching.filter((subscription) => !subscription.once || spent.includes(subscription))
+  return planDeliveries(
+    item,
+    matching.filter((subscription) => !subscription.once || spent.includes(subscription)),
+    ids,
+  )
+}
+
+/** The event, and a job for each that receives it. */
+export function planDeliveries(item: EventItem, receivers: readonly KnownSubscription[], ids: Ids): Plan {
+  const { data } = item.row
   const requests: RequestRow[] = []
   const entries: QueueEntry[] = []
   for (const receiver of receivers) {
@@ -235,7 +244,7 @@ function replayed(row: KeyRow): Settled<Accepted> {
   return { ok: true, value: { id: row.accepted, jobs: row.jobs.map(jobId), replayed: true } }
 }
 
-function mismatch(key: RequestKey): XCoreError {
+export function mismatch(key: RequestKey): XCoreError {
   return new XCoreError(
     'idempotency_mismatch',
     `The idempotency key "${key.key}" was used before with another request. Expected the same body again; use a new key for a new request.`,

@@ -8,6 +8,8 @@ import type { JobRun, JobRunContext } from './job-run.ts'
 import { lostRow } from './outcome.ts'
 import type { PluginDirectory, RunnablePlugin } from './plugin-port.ts'
 import type { RateTokens } from './rate-tokens/rate-tokens.ts'
+import { createSeats } from './seats.ts'
+import type { OutstandingCalls } from './seats.ts'
 import type { Slots } from './slots.ts'
 
 export interface ConsumerOptions extends JobRunContext {
@@ -17,6 +19,7 @@ export interface ConsumerOptions extends JobRunContext {
   readonly database: Database
   readonly rateTokens: RateTokens
   readonly slots: Slots
+  readonly calls: OutstandingCalls
 }
 
 /**
@@ -25,6 +28,7 @@ export interface ConsumerOptions extends JobRunContext {
  */
 export interface Consumer {
   readonly plugin: PluginName
+  /** Claims, or claims again after a pause. */
   start(): void
   /** No more claims; what runs goes on. */
   pause(): void
@@ -46,12 +50,12 @@ const PAUSE_AFTER_ERROR_MS = 1_000
 
 export function createConsumer(options: ConsumerOptions): Consumer {
   const { plugin: name, queue, slots, metrics, logger } = options
-  const running = new Set<JobRun>()
+  let concurrency = 1
+  const seats = createSeats({ plugin: name, slots, calls: options.calls, concurrency: () => concurrency, onRoom: pump })
   const held = new Map<JobId, JobRun>()
   let paused = true
-  /** Claims under way, and the slots they hold for what they may bring. */
+  /** Claims under way. */
   let claiming = 0
-  let reserved = 0
   /** The last claim brought all it asked for: there is more. */
   let plenty = false
   /** Set by a hint that jobs may be waiting, cleared by a claim that found fewer than it asked for. */
@@ -59,6 +63,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   let timer: NodeJS.Timeout | undefined
   const idle: (() => void)[] = []
   const unlisten: (() => void)[] = []
+  /** Kept while jobs are held, also when no more are claimed: one that has waited needs a slot to go on. */
+  const attached: (() => void)[] = []
 
   function wake(): void {
     hopeful = true
@@ -66,20 +72,16 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   }
 
   function pump(): void {
+    seats.resume()
     const another = claiming > 0
     if (paused || claiming >= CLAIM_LANES || !(another ? plenty : hopeful)) return
     const plugin = options.plugins.find(name)
     if (plugin === undefined) return
-    const room = Math.min(
-      plugin.limits.concurrency - running.size - reserved,
-      slots.free,
-      LARGEST_CLAIM,
-      UNSETTLED_ALLOWANCE + plugin.limits.concurrency - held.size,
-    )
+    concurrency = plugin.limits.concurrency
+    const room = Math.min(seats.room(), LARGEST_CLAIM, UNSETTLED_ALLOWANCE + plugin.limits.concurrency - held.size)
     if (room <= 0 || (another && room < LARGEST_CLAIM / 2)) return
     claiming++
-    reserved += room
-    slots.take(room)
+    seats.reserve(room)
     void claim(plugin, room)
     pump()
   }
@@ -97,7 +99,6 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       if (claims.length < granted) await giveBack(plugin, granted - claims.length)
       for (const ready of await prepare(claims)) {
         start(plugin, ready.claim, ready.job)
-        reserved--
         unused--
       }
     } catch (err) {
@@ -105,8 +106,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       later(PAUSE_AFTER_ERROR_MS)
     } finally {
       claiming--
-      reserved -= unused
-      slots.give(unused)
+      seats.release(unused)
       pump()
       settleIdle()
     }
@@ -175,12 +175,11 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   }
 
   function start(plugin: RunnablePlugin, claim: Claim, job: StoredJob): void {
-    const run = runJob(options, plugin, claim, job)
-    running.add(run)
+    const seat = seats.sit()
+    const run = runJob(options, plugin, claim, job, (on, work) => seats.whileWaiting(seat, on, work))
     held.set(job.id, run)
     void run.ended.then((how) => {
-      running.delete(run)
-      slots.give(1)
+      seats.leave(seat)
       // What must be handed back stays held until stop() has done so.
       if (how !== 'hand back') void run.over.then(() => drop(run))
       pump()
@@ -195,24 +194,29 @@ export function createConsumer(options: ConsumerOptions): Consumer {
 
   function gauge(): void {
     metrics.workerSlots.set({ plugin: name }, options.plugins.find(name)?.limits.concurrency ?? 0)
-    metrics.workerSlotsBusy.set({ plugin: name }, running.size)
+    metrics.workerSlotsBusy.set({ plugin: name }, seats.taken)
   }
 
   function settleIdle(): void {
-    if (claiming === 0 && held.size === 0) for (const resolve of idle.splice(0)) resolve()
+    if (claiming > 0 || held.size > 0) return
+    for (const resolve of idle.splice(0)) resolve()
+    if (paused) for (const off of attached.splice(0)) off()
   }
 
   return {
     plugin: name,
     start() {
+      if (!paused) return wake()
       paused = false
-      unlisten.push(queue.onReady(name, wake), slots.onFree(pump), metrics.onCollect(gauge))
+      unlisten.push(queue.onReady(name, wake))
+      if (attached.length === 0) attached.push(slots.onFree(pump), options.calls.onBegin(name, pump), metrics.onCollect(gauge))
       wake()
     },
     pause() {
       paused = true
       clearTimeout(timer)
       for (const off of unlisten.splice(0)) off()
+      settleIdle()
     },
     held: () => [...held.values()],
     abort(id, reason) {

@@ -1,4 +1,5 @@
 import type { Ids } from '../event-log/index.ts'
+import type { RequestRow } from '../event-log/record-requests.ts'
 import { isTerminal, randomIds } from '../event-log/index.ts'
 import type { Notifications } from '../postgres/notifications.ts'
 import type { Database } from '../postgres/sql.ts'
@@ -11,14 +12,18 @@ import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
 import { createConsumers } from './consumers.ts'
 import type { Consumers, WorkerGroup } from './consumers.ts'
+import { createDeadJobEvents } from './dead-job-events.ts'
 import { createJobsReader } from './jobs-reader.ts'
+import type { PluginChanges } from './plugin-changes.ts'
 import type { PluginDirectory } from './plugin-port.ts'
 import type { Engine, SubscriptionRegistry } from './port.ts'
+import type { Stager } from './plugin-transaction.ts'
 import { createRateTokens } from './rate-tokens/rate-tokens.ts'
 import type { RateTokens } from './rate-tokens/rate-tokens.ts'
 import { createSettler } from './settle.ts'
 import { createSubmitter } from './submit.ts'
 import { createSubscribers, createSubscriptionRegistry } from './subscriptions.ts'
+import { createTransactional } from './transactional.ts'
 import { createWaiters } from './waiters.ts'
 
 export interface EngineOptions {
@@ -26,6 +31,8 @@ export interface EngineOptions {
   readonly queue: Queue
   readonly notifications: Notifications
   readonly plugins: PluginDirectory
+  /** Plugins that come and go while the process runs. Default: those that are ready when consumers start stay. */
+  readonly changes?: PluginChanges
   readonly metrics: Metrics
   readonly logger: Logger
   /** Names this process in the log: `host/pid`. */
@@ -39,10 +46,13 @@ export interface EngineOptions {
 export interface ConsumerSettings {
   readonly groups: readonly WorkerGroup[]
   readonly heartbeatSeconds?: number
+  readonly unloadSeconds?: number
 }
 
 /** The engine of one process, with what the composition wires to other parts. */
 export interface RunningEngine extends Engine {
+  /** For the `db` service: what plugins emit and enqueue in transactions of theirs. */
+  readonly transactions: Stager
   readonly subscriptions: SubscriptionRegistry
   readonly rateTokens: RateTokens
   /** Makes the part that runs jobs; `start` and `stop` it yourself, before `close`. */
@@ -63,24 +73,32 @@ export function createEngine(options: EngineOptions): RunningEngine {
     metrics.eventsAppendedTotal.inc({ result: 'ok' }, rows)
     metrics.eventAppendSeconds.observe({}, seconds)
   }
+  const onAccepted = (requests: readonly RequestRow[], rows: number, seconds: number) => {
+    onCommit(rows, seconds)
+    for (const { plugin, data } of requests) metrics.jobsSubmittedTotal.inc({ plugin, kind: data.kind, source: data.source })
+  }
   const acceptance = createAcceptance({
     database,
     queue,
     ids,
     subscribers: createSubscribers(),
-    onCommit(requests, events, seconds) {
-      onCommit(requests.length + events, seconds)
-      for (const { plugin, data } of requests) metrics.jobsSubmittedTotal.inc({ plugin, kind: data.kind, source: data.source })
-    },
+    onCommit: (requests, events, seconds) => onAccepted(requests, requests.length + events, seconds),
   })
+  // A cache of its own: the other one is only read by transactions, whose numbers tell it what is new.
+  const transactional = createTransactional({ database, queue, ids, subscribers: createSubscribers(), onCommit: onAccepted })
   const settler = createSettler({
     database,
     queue,
     logger,
     onCommit,
-    onSettled: (ends) => waiters.settled(ends.filter((end) => end.terminal && waiters.wants(end.before)).map((end) => end.job)),
+    transactional,
+    onSettled(ends) {
+      waiters.settled(ends.filter((end) => end.terminal && waiters.wants(end.before)).map((end) => end.job))
+      deadJobs.settled(ends.filter((end) => end.state === 'dead').map((end) => end.job))
+    },
   })
-  const { submit, emit } = createSubmitter({ acceptance, plugins, metrics, clock, ids })
+  const { submit, emit, stageSubmit, stageEmit } = createSubmitter({ acceptance, transactional, plugins, metrics, clock, ids })
+  const deadJobs = createDeadJobEvents({ database, subscribers: createSubscribers(), emit, logger })
   const registry = createSubscriptionRegistry(database)
 
   return {
@@ -91,6 +109,7 @@ export function createEngine(options: EngineOptions): RunningEngine {
     list: reader.list,
     history: reader.history,
     rateTokens,
+    transactions: { stageEmit, stageSubmit, commit: async (transaction) => void (await transactional.commit(transaction)) },
 
     async wait(id, timeoutMs, signal) {
       // Listening starts before the look, so an outcome that falls between the two is not missed.
@@ -123,6 +142,7 @@ export function createEngine(options: EngineOptions): RunningEngine {
         queue,
         notifications,
         plugins,
+        ...(options.changes === undefined ? {} : { changes: options.changes }),
         metrics,
         logger,
         clock,
@@ -133,6 +153,7 @@ export function createEngine(options: EngineOptions): RunningEngine {
       }),
 
     async close() {
+      await deadJobs.drained()
       await acceptance.drained()
       settler.stop()
       await waiters.stop()

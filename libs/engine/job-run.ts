@@ -1,3 +1,4 @@
+import { XCoreError, messageOf } from '../errors/index.ts'
 import { refusal } from '../event-log/index.ts'
 import type { Job, JobError, StoredJob } from '../event-log/index.ts'
 import type { Claim } from '../queue/index.ts'
@@ -7,7 +8,8 @@ import { startAttempt } from './attempt.ts'
 import type { AbortReason, Attempt, AttemptEnd } from './attempt.ts'
 import type { Clock } from './clock.ts'
 import { decide, outcomeRow } from './outcome.ts'
-import type { HandlerResult, RunnablePlugin } from './plugin-port.ts'
+import type { HandlerResult, Invocation, RunnablePlugin } from './plugin-port.ts'
+import type { PluginTransaction } from './plugin-transaction.ts'
 import type { Settler } from './settle.ts'
 
 export interface JobRunContext {
@@ -36,7 +38,13 @@ export interface JobRun {
 }
 
 /** Runs the next attempt of a claimed job and records its outcome. Never rejects. */
-export function runJob(context: JobRunContext, plugin: RunnablePlugin, claim: Claim, stored: StoredJob): JobRun {
+export function runJob(
+  context: JobRunContext,
+  plugin: RunnablePlugin,
+  claim: Claim,
+  stored: StoredJob,
+  whileWaiting?: Invocation['whileWaiting'],
+): JobRun {
   const { metrics, clock } = context
   const startedAt = clock.now()
   const settings = plugin.settings(stored.kind, stored.name)
@@ -57,6 +65,7 @@ export function runJob(context: JobRunContext, plugin: RunnablePlugin, claim: Cl
     timeoutSeconds: settings.timeoutSeconds,
     startedAt,
     logger,
+    ...(whileWaiting === undefined ? {} : { whileWaiting }),
     onLateEnd: () => logger().info({ seconds: (clock.now() - startedAt) / 1000 }, 'a handler that was given up has ended'),
   })
 
@@ -76,11 +85,12 @@ export function runJob(context: JobRunContext, plugin: RunnablePlugin, claim: Cl
         'the handler did not end in time and was given up; it may still use memory and connections',
       )
     }
-    void record(storable(resultOf(end, settings.timeoutSeconds)), finishedAt).finally(recorded.resolve)
+    void record(resultOf(end, settings.timeoutSeconds), finishedAt).finally(recorded.resolve)
     return 'settling' as const
   })
 
-  async function record(result: HandlerResult, finishedAt: number): Promise<void> {
+  async function record(handled: HandlerResult, finishedAt: number): Promise<void> {
+    const { transaction, result } = await detached(handled)
     const outcome = decide({
       result,
       attempt: job.attempt,
@@ -99,9 +109,14 @@ export function runJob(context: JobRunContext, plugin: RunnablePlugin, claim: Cl
     })
     const runSeconds = (finishedAt - startedAt) / 1000
     try {
-      const settled = await context.settler.settle({ job: stored, claim, row })
+      const settlement = { job: stored, claim, row }
+      const settled = await (transaction === undefined
+        ? context.settler.settle(settlement)
+        : context.settler.settleWith(transaction, settlement))
       if (settled.fenced) return logger().warn('the outcome came too late: the job was cancelled, or lost and run elsewhere')
     } catch (err) {
+      // What the handler wrote is gone with its transaction, so the attempt has failed, whatever the handler returned.
+      if (transaction !== undefined && isKnownToBeRolledBack(err)) return record(uncommitted(err), finishedAt)
       return logger().error({ err }, 'the outcome could not be recorded; the job is found as lost and runs again')
     }
     metrics.jobRunSeconds.observe({ ...labels, name: job.name, outcome: outcome.kind }, runSeconds)
@@ -131,6 +146,25 @@ export function runJob(context: JobRunContext, plugin: RunnablePlugin, claim: Cl
 function resultOf(end: Exclude<AttemptEnd, { kind: 'aborted' }>, timeoutSeconds: number): HandlerResult {
   if (end.kind === 'ended') return end.result
   return { kind: 'threw', error: { code: 'timeout', message: `The handler did not finish within ${timeoutSeconds} s.` } }
+}
+
+/** The result as Postgres can store it, and the transaction that commits with it: only with a final one, and as the handler gave it. */
+async function detached(handled: HandlerResult): Promise<{ transaction: PluginTransaction | undefined; result: HandlerResult }> {
+  const result = storable(handled)
+  if (handled.kind === 'threw' || handled.transaction === undefined) return { transaction: undefined, result }
+  const { transaction } = handled
+  if (result.kind === handled.kind && (result.kind === 'ok' || !result.retryable)) return { transaction, result }
+  await transaction.rollback()
+  return { transaction: undefined, result }
+}
+
+function isKnownToBeRolledBack(error: unknown): boolean {
+  return !(error instanceof XCoreError && error.details['commit'] === 'unknown')
+}
+
+function uncommitted(error: unknown): HandlerResult {
+  const code = error instanceof XCoreError ? error.code : 'database_error'
+  return { kind: 'threw', error: { code, message: `The job's transaction did not commit: ${messageOf(error)}` } }
 }
 
 /** A result that Postgres would refuse becomes an error here, where only its own job is touched. An error stays what it is. */

@@ -2,6 +2,7 @@ import type { Job, JobError, PluginName } from '../event-log/index.ts'
 import type { Json, JsonObject } from '../event-log/json.ts'
 import type { Issue } from '../errors/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import type { PluginTransaction } from './plugin-transaction.ts'
 
 /**
  * The engine's view of plugins. A plugin in this process and one in a child process look the same through it.
@@ -27,6 +28,8 @@ export interface RunnablePlugin {
    * The validator is compiled once, at load.
    */
   accepts(action: string, payload: Json): Acceptance
+  /** Whether another plugin may call and enqueue its actions (`allowed_callers`). Default: all may. */
+  admits?(caller: PluginName): boolean
   /**
    * Runs one attempt. Resolves for every way in which the handler may end; rejects only when the runner itself is broken.
    * The engine races it against the deadline: after `signal` aborts, whatever it resolves to is ignored.
@@ -66,13 +69,28 @@ export interface Invocation {
   /** Aborts at the deadline, on cancel, and when the process must stop. */
   readonly signal: AbortSignal
   readonly logger: Logger
+  /**
+   * Runs `work`, which waits for the outcome of a job of the plugin `on`: meanwhile this job's slot is free for others. Resolves or
+   * rejects as `work` does, once a slot is there again. Default: the slot is kept.
+   */
+  readonly whileWaiting?: <T>(on: string, work: () => Promise<T>) => Promise<T>
 }
 
 /** How a handler ended. */
 export type HandlerResult =
   /** It returned `ok(…)`; `result` is `{status:'ok', …}`. */
-  | { readonly kind: 'ok'; readonly result: JsonObject }
+  | ({ readonly kind: 'ok'; readonly result: JsonObject } & Transactional)
   /** It returned `error(…)`: final, unless retryable. */
-  | { readonly kind: 'error'; readonly error: JobError; readonly retryable: boolean; readonly retryAfterSeconds?: number }
+  | ({
+      readonly kind: 'error'
+      readonly error: JobError
+      readonly retryable: boolean
+      readonly retryAfterSeconds?: number
+    } & Transactional)
   /** It threw: retried. `retryAfterSeconds` when it asked for a certain delay (RetryLater); `final` when it asked for none (Discard). */
   | { readonly kind: 'threw'; readonly error: JobError; readonly retryAfterSeconds?: number; readonly final?: boolean }
+
+/** A result that comes with an open transaction: it commits with the outcome, or is rolled back. From then on it is the engine's. */
+interface Transactional {
+  readonly transaction?: PluginTransaction
+}

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { randomIds } from '../event-log/index.ts'
 import type { JobId, StoredJob } from '../event-log/index.ts'
 import { findJobs } from '../event-log/jobs-table.ts'
 import { testLogger } from '../postgres/testing/index.ts'
@@ -7,6 +8,8 @@ import type { Claim } from '../queue/index.ts'
 import { lostRow, outcomeRow } from './outcome.ts'
 import type { Outcome } from './outcome.ts'
 import { createSettler } from './settle.ts'
+import { createSubscribers } from './subscriptions.ts'
+import { createTransactional } from './transactional.ts'
 import { done, testPlugins } from './testing/plugins.ts'
 import { testEngine } from './testing/running.ts'
 import type { TestEngine } from './testing/running.ts'
@@ -40,7 +43,9 @@ const succeeded = (job: StoredJob, attempt: number, n: number) => row(job, attem
 function settlerOf(t: TestEngine) {
   const told = { count: 0 }
   const onSettled = (ends: readonly unknown[]) => void (told.count += ends.length)
-  return { told, settler: createSettler({ database: t.database, queue: t.queue, logger: testLogger, onSettled }) }
+  const { database, queue } = t
+  const transactional = createTransactional({ database, queue, subscribers: createSubscribers(), ids: randomIds, onCommit() {} })
+  return { told, settler: createSettler({ database, queue, transactional, logger: testLogger, onSettled }) }
 }
 
 async function history(t: TestEngine, id: JobId): Promise<string[]> {

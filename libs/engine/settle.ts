@@ -7,7 +7,9 @@ import type { Database, Tx } from '../postgres/sql.ts'
 import type { Claim, Queue, RetryEntry } from '../queue/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { PressureBatch } from './pressure-batch.ts'
+import type { PluginTransaction } from './plugin-transaction.ts'
 import type { Settled } from './pressure-batch.ts'
+import type { Transactional } from './transactional.ts'
 
 /** One attempt's end, ready to be recorded. */
 export interface Settlement {
@@ -27,18 +29,22 @@ export interface RecordedEnd {
   readonly before: StoredJob
   /** Not to be tried again. */
   readonly terminal: boolean
+  readonly state: OutcomeRow['state']
   readonly job: StoredJob
 }
 
 export interface Settler {
   /** Resolves once committed. Keeps trying while the database is away; rejects only after `stop`. */
   settle(settlement: Settlement): Promise<SettleResult>
+  /** The same together with what the job's handler wrote in `transaction`. Tried once: rejects when that did not commit. */
+  settleWith(transaction: PluginTransaction, settlement: Settlement): Promise<SettleResult>
   drained(): Promise<void>
   /** Gives up on what cannot be written: those jobs are found as lost and run again. */
   stop(): void
 }
 
 export interface SettlerOptions {
+  readonly transactional: Transactional
   readonly database: Database
   readonly queue: Queue
   readonly logger: Logger
@@ -136,6 +142,12 @@ export function createSettler(options: SettlerOptions): Settler {
   const batch = new PressureBatch(inRounds, { maxItems: 500, lanes: 2 })
   return {
     settle: (settlement) => batch.add(settlement),
+    async settleWith(transaction, settlement) {
+      if ((await options.transactional.commit(transaction, settlement)) === 'fenced') return { fenced: true }
+      const end = recordedEnd(settlement)
+      options.onSettled([end])
+      return end
+    },
     drained: () => batch.drained(),
     stop: () => stopping.abort(new Error('the settler was stopped before the outcome could be recorded')),
   }
@@ -173,6 +185,7 @@ function recordedEnd(item: Settlement): RecordedEnd {
     fenced: false,
     before: item.job,
     terminal: item.row.state !== 'retrying',
+    state: item.row.state,
     get job() {
       return (job ??= after(item))
     },

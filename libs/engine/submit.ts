@@ -3,6 +3,8 @@ import { correlationId, eventId, jobId, pluginName, refusal } from '../event-log
 import type { Ids, Json, JobMeta } from '../event-log/index.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Acceptance, EventItem, JobItem } from './acceptance.ts'
+import type { Staged, StagedItem } from './plugin-transaction.ts'
+import type { Transactional } from './transactional.ts'
 import type { Clock } from './clock.ts'
 import { fingerprint } from './fingerprint.ts'
 import type { Emitted, EmitRequest, Origin, Submitted, SubmitRequest } from './port.ts'
@@ -13,6 +15,7 @@ export const MAX_DEPTH = 32
 
 export interface SubmitOptions {
   readonly acceptance: Acceptance
+  readonly transactional: Transactional
   readonly plugins: PluginDirectory
   readonly metrics: Metrics
   readonly clock: Clock
@@ -21,32 +24,51 @@ export interface SubmitOptions {
 
 /** The door: refuses what is wrong before anything is written, then hands over to the batch. */
 export function createSubmitter(options: SubmitOptions) {
-  const { acceptance, plugins, metrics, clock, ids } = options
+  const { acceptance, transactional, plugins, metrics, clock, ids } = options
 
-  async function submit(request: SubmitRequest): Promise<Submitted> {
+  /** Throws what is wrong with the request. */
+  function checkedJob(request: SubmitRequest): JobItem {
     const plugin = pluginFor(plugins, request.plugin)
+    checkCaller(request, plugin)
     checkAccepted(plugin, request.action, request.payload)
     checkDepth(request)
+    checkCircle(request)
     checkPriority(request.priority)
-    const item = jobItem(request, plugin, jobId(ids.uuid()), dueAt(request, clock.now()))
+    return jobItem(request, plugin, jobId(ids.uuid()), dueAt(request, clock.now()))
+  }
+
+  async function submit(request: SubmitRequest): Promise<Submitted> {
+    const item = checkedJob(request)
     const accepted = await acceptance.accept(item)
-    if (accepted.replayed) metrics.jobsDeduplicatedTotal.inc({ plugin: plugin.name })
+    if (accepted.replayed) metrics.jobsDeduplicatedTotal.inc({ plugin: item.row.plugin })
     return { jobId: jobId(accepted.id), state: item.entry.runAt === null ? 'queued' : 'scheduled', replayed: accepted.replayed }
   }
 
-  async function emit(request: EmitRequest): Promise<Emitted> {
+  function checkedEvent(request: EmitRequest): EventItem {
     if (request.name.length === 0 || request.name.length > 255) {
       throw new XCoreError('bad_request', `Expected an event name of 1 to 255 characters, found ${request.name.length}.`)
     }
     checkJson(request.data)
     checkDepth(request)
     checkPriority(request.priority)
-    const accepted = await acceptance.accept(eventItem(request, eventId(ids.uuid()), clock.now()))
+    return eventItem(request, eventId(ids.uuid()), clock.now())
+  }
+
+  async function emit(request: EmitRequest): Promise<Emitted> {
+    const accepted = await acceptance.accept(checkedEvent(request))
     if (accepted.replayed) metrics.jobsDeduplicatedTotal.inc({ plugin: request.caller ?? '' })
     return { eventId: eventId(accepted.id), jobs: accepted.jobs, replayed: accepted.replayed }
   }
 
-  return { submit, emit }
+  /** The same, written when a plugin's transaction commits. */
+  async function stageSubmit(request: SubmitRequest, earlier: readonly StagedItem[]): Promise<Staged> {
+    return transactional.stage(checkedJob(request), earlier)
+  }
+  async function stageEmit(request: EmitRequest, earlier: readonly StagedItem[]): Promise<Staged> {
+    return transactional.stage(checkedEvent(request), earlier)
+  }
+
+  return { submit, emit, stageSubmit, stageEmit }
 }
 
 function pluginFor(plugins: PluginDirectory, name: string): RunnablePlugin {
@@ -88,6 +110,24 @@ function checkDepth(origin: Origin): void {
   }
 }
 
+function checkCaller(request: SubmitRequest, plugin: RunnablePlugin): void {
+  const { caller } = request
+  if (caller === undefined || caller === plugin.name || plugin.admits?.(caller) !== false) return
+  throw new XCoreError(
+    'permission_denied',
+    `The plugin "${plugin.name}" does not let "${caller}" call it: expected one of its allowed_callers. If it is meant to, add "${caller}" to them.`,
+  )
+}
+
+function checkCircle({ calls = [], plugin, action }: SubmitRequest): void {
+  const called = `${plugin}/${action}`
+  if (!calls.includes(called)) return
+  throw new XCoreError(
+    'loop_detected',
+    `Refused: ${[...calls, called].join(' → ')} would wait for itself. Use enqueue or an event, which nobody waits for, or another action.`,
+  )
+}
+
 function checkPriority(priority: number | undefined): void {
   if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 100)) {
     throw new XCoreError('bad_request', `priority: expected an integer from 0 to 100, found ${priority}.`)
@@ -99,18 +139,19 @@ function dueAt(request: { readonly runAt?: Date; readonly delaySeconds?: number 
   return request.delaySeconds !== undefined && request.delaySeconds > 0 ? new Date(Math.round(now + request.delaySeconds * 1000)) : null
 }
 
-function metaOf(request: Origin & { readonly awaited?: boolean }): JobMeta {
+function metaOf(request: Origin & Pick<SubmitRequest, 'awaited' | 'calls'>): JobMeta {
   return {
     ...(request.traceparent === undefined ? {} : { traceparent: request.traceparent }),
     ...(request.depth === undefined || request.depth === 0 ? {} : { depth: request.depth }),
     ...(request.caller === undefined ? {} : { caller: request.caller }),
+    ...(request.calls === undefined || request.calls.length === 0 ? {} : { calls: request.calls }),
     ...(request.awaited === true ? { awaited: true as const } : {}),
   }
 }
 
 function jobItem(request: SubmitRequest, plugin: RunnablePlugin, id: ReturnType<typeof jobId>, runAt: Date | null): JobItem {
   const settings = plugin.settings('action', request.action)
-  const priority = request.priority ?? settings.priority
+  const priority = Math.max(request.priority ?? settings.priority, request.priorityFloor ?? 0)
   const meta = metaOf(request)
   const key = request.idempotencyKey
   return {

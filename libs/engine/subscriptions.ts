@@ -1,6 +1,6 @@
 import { pluginName } from '../event-log/index.ts'
 import { compileGlob } from '../event-log/glob.ts'
-import type { Database, Sql, Statement } from '../postgres/sql.ts'
+import type { Database, Sql, Statement, Tx } from '../postgres/sql.ts'
 import type { Subscription, SubscriptionRegistry } from './port.ts'
 
 /** A subscription with the plugin version that made it. */
@@ -98,6 +98,12 @@ export interface Subscribers {
   matching(tx: Sql, name: string): Promise<readonly KnownSubscription[]>
   /** Takes `once` subscriptions off; returns those that were still there. */
   spend(tx: Sql, subscriptions: readonly KnownSubscription[]): Promise<readonly KnownSubscription[]>
+}
+
+/** Takes `once` subscriptions off by statements that do not answer: `taking` must see to it that each was still there. */
+export async function spendIn(taking: Tx, announcing: Tx, subscriptions: readonly KnownSubscription[]): Promise<void> {
+  await taking.query(REMOVE, [subscriptions.map((s) => s.plugin), subscriptions.map((s) => s.id)])
+  await announcing.query(BUMP)
 }
 
 export function createSubscribers(): Subscribers {

@@ -65,7 +65,8 @@ export const ERROR_CATALOGUE = {
     remedy: 'Bring the handler back and replay, or cancel the job.',
   },
   loop_detected: {
-    meaning: 'A chain of events, calls and enqueues grew longer than 32 jobs: plugins that set each other off.',
+    meaning:
+      'A chain of events, calls and enqueues grew longer than 32 jobs, or an action would wait for itself: plugins that set each other off.',
     remedy: 'Follow the correlation id to see the circle, and break it.',
   },
   cancelled: { meaning: 'The job was cancelled by a caller.', remedy: 'Submit or replay it if that was a mistake.' },
@@ -90,6 +91,10 @@ export const ERROR_CATALOGUE = {
     meaning: '`onUnload` threw or hung; the plugin is gone all the same.',
     remedy: 'The message holds the cause; look for what it left open.',
   },
+  plugin_required: {
+    meaning: 'The plugin cannot be unloaded: others that are loaded require it.',
+    remedy: 'Unload those first; the message names them.',
+  },
   config_invalid: {
     meaning: 'xcore.yaml or an environment variable holds an unknown key or a bad value.',
     remedy: 'The message names the key, what was expected and a near match.',
@@ -101,6 +106,30 @@ export const ERROR_CATALOGUE = {
   migration_failed: {
     meaning: 'The database schema could not be brought up to date, or is newer than this XCore.',
     remedy: 'Run `xcore migrate` and read its message; never edit a landed migration.',
+  },
+  schedule_invalid: {
+    meaning: 'A schedule has a wrong, missing or unknown field, a cron expression that never fires, or a function nobody can find again.',
+    remedy: 'The message names the field, what was expected and what was found.',
+  },
+  schedule_exists: {
+    meaning: 'There is a schedule of this id with another definition.',
+    remedy: 'Add `replaceExisting: true` to replace it, or give the new one another id.',
+  },
+  redis_unavailable: {
+    meaning: 'Redis, where the cache is kept, cannot be reached or refuses.',
+    remedy: 'Check REDIS_URL, or unset it to keep the cache in Postgres.',
+  },
+  plugin_migration_failed: {
+    meaning: 'A file in the `migrations` folder of a plugin failed, was changed after it was applied, or has a bad name.',
+    remedy: 'The message names file, line and column; the other plugins run.',
+  },
+  database_error: {
+    meaning: 'Postgres refused a statement of a plugin, or ended its transaction.',
+    remedy: 'The message holds the cause and the SQLSTATE, `details` the names of constraint, table and column.',
+  },
+  database_privilege_missing: {
+    meaning: 'The database user of XCore may not make the roles and schemas that the `db` service needs.',
+    remedy: 'Run the statements in the message as an administrator, or use no plugins that need `db`.',
   },
   service_unknown: { meaning: '`getService` was called with a name that does not exist.', remedy: 'Use one of the names in the message.' },
 } as const satisfies Record<string, { readonly meaning: string; readonly remedy: string }>

@@ -79,8 +79,18 @@ export interface EventEmitted {
   readonly deliveries: number
 }
 
+/** A plugin asked for what its manifest does not allow. Written at most so often: `suppressed` counts the denials since the last row. */
+export interface PermissionDenied {
+  readonly type: 'permission.denied'
+  readonly resource: string
+  readonly verb: string
+  readonly job?: JobId
+  readonly correlation_id?: CorrelationId
+  readonly suppressed?: number
+}
+
 export type JobLogEvent = JobRequested | JobSucceeded | JobAttemptFailed | JobAttemptLost | JobFailed | JobDead | JobCancelled
-export type LogEvent = JobLogEvent | EventEmitted
+export type LogEvent = JobLogEvent | EventEmitted | PermissionDenied
 export type LogEventType = LogEvent['type']
 
 export const LOG_EVENT_TYPES = [
@@ -92,6 +102,7 @@ export const LOG_EVENT_TYPES = [
   'job.dead',
   'job.cancelled',
   'event.emitted',
+  'permission.denied',
 ] as const satisfies readonly LogEventType[]
 
 /** A row of the log. */

@@ -1,218 +1,342 @@
-import type { PluginMetrics } from '@xcore/sdk'
 import { XCoreError, messageOf } from '../errors/index.ts'
-import type { PluginName } from '../event-log/index.ts'
-import { discoverPlugins, orderPlugins, readPluginEnv, type ExecutionMode, type Manifest } from '../manifest/index.ts'
-import type { Logger, Metrics } from '../telemetry/index.ts'
-import { PluginRecord } from './plugin-record.ts'
-import type { PluginHost, PluginPlatform, PluginState, ServiceFactory } from './port.ts'
-import type { HookDeadlines, Runner } from './runner.ts'
-import { trustedRunner } from './runners/trusted/runner.ts'
-import { SdkResolution } from './runners/trusted/sdk-resolution.ts'
-
-export interface PluginHostOptions {
-  /** The folder that holds the plugins' folders. */
-  readonly dir: string
-  /** What `framework_version` of the manifests is held against. */
-  readonly frameworkVersion: string
-  /** Where `${VAR}` of the manifests' `env` comes from. */
-  readonly hostEnv: Readonly<Record<string, string | undefined>>
-  readonly logger: Logger
-  /** Where `xcore_plugin_state` is kept. Default: nowhere. */
-  readonly metrics?: Pick<Metrics, 'pluginState'>
-  /** Makes each plugin's `ctx.metrics`. Default: numbers are dropped. */
-  readonly pluginMetrics?: (plugin: PluginName) => PluginMetrics
-  /** What `getService` hands out, by name. Default: nothing. */
-  readonly services?: Readonly<Record<string, ServiceFactory>>
-  /**
-   * Whether plugins whose folders are gone lose their subscriptions at `loadAll`. Only right for a process that knows all plugins there
-   * are: beside others, one with an older copy of the folder would take their events away. Default: true.
-   */
-  readonly forgetGone?: boolean
-  /** Default: the system's. */
-  readonly clock?: { now(): Date }
-  /** Milliseconds. Default: 30,000 for the import and for `onLoad`, 10,000 for `onUnload`. */
-  readonly deadlines?: Partial<HookDeadlines>
-}
-
-const STATES = ['discovered', 'loading', 'ready', 'draining', 'unloaded', 'failed'] as const satisfies readonly PluginState[]
-const RUNNERS: Readonly<Partial<Record<ExecutionMode, Runner>>> = { trusted: trustedRunner }
-const DROPPED: PluginMetrics = { increment() {}, set() {}, observe() {} }
+import { discoverPlugin, discoverPlugins, orderPlugins, type DiscoveredPlugin, type Manifest } from '../manifest/index.ts'
+import type { Instance } from './instance.ts'
+import { InstanceLoader } from './load-instance.ts'
+import type { PluginHostOptions } from './options.ts'
+import type { PluginRecord } from './plugin-record.ts'
+import { PluginRecords } from './records.ts'
+import type { LifecycleNews, PluginHost, PluginPlatform, PluginStatus, PluginSwitch } from './port.ts'
 
 export function createPluginHost(options: PluginHostOptions): PluginHost {
   return new Host(options)
 }
 
+type Listener = (plugin: string) => void | Promise<void>
+
 class Host implements PluginHost {
   readonly #options: PluginHostOptions
-  #records: readonly PluginRecord[] = []
-  /** Of two folders with one name, the one that may use it. */
-  #byName: ReadonlyMap<string, PluginRecord> = new Map()
-  readonly #readyOrder: PluginRecord[] = []
-  #resolution: SdkResolution | undefined
-  #loading: Promise<void> = Promise.resolve()
+  readonly #records: PluginRecords
+  #readyOrder: PluginRecord[] = []
+  readonly #listeners = new Set<Listener>()
+  /** Instances that were replaced and still run something. */
+  readonly #leaving = new Set<Promise<void>>()
+  readonly #hurry = new AbortController()
+  #platform: PluginPlatform | undefined
+  #loader: InstanceLoader | undefined
+  /** Changes take turns: loads, reloads and unloads of one process never overlap, but for `loadAll`, which knows what it does. */
+  #turn: Promise<unknown> = Promise.resolve()
   #stopping = false
 
   constructor(options: PluginHostOptions) {
     this.#options = options
+    this.#records = new PluginRecords(options)
   }
 
   find(plugin: string) {
-    return this.#byName.get(plugin)?.runnable ?? undefined
+    return this.#records.find(plugin)?.runnable ?? undefined
   }
 
   runnable() {
-    return [...this.#byName.values()].map((record) => record.runnable).filter((plugin) => plugin !== null)
+    return this.#records.ready().flatMap((record) => record.runnable ?? [])
   }
 
   refusal(plugin: string) {
-    return this.#byName.get(plugin)?.refusal()
+    return this.#records.find(plugin)?.refusal()
   }
 
   statuses() {
-    return this.#records.map((record) => record.status())
+    return this.#records.all.map((record) => this.#records.statusOf(record))
   }
 
   status(name: string) {
-    return this.#byName.get(name)?.status()
+    const record = this.#records.find(name)
+    return record === undefined ? undefined : this.#records.statusOf(record)
   }
 
   routes(name: string) {
-    return this.#byName.get(name)?.routes()
+    return this.#records.find(name)?.routes()
   }
 
-  loadAll(platform: PluginPlatform): Promise<void> {
-    if (this.#resolution !== undefined)
-      return Promise.reject(new XCoreError('internal_error', 'loadAll was called twice on one plugin host'))
-    this.#resolution = new SdkResolution()
-    this.#loading = this.#loadAll(platform, this.#resolution)
-    return this.#loading
+  isPaused(plugin: string) {
+    return this.#records.isPaused(plugin)
+  }
+
+  onChange(listener: Listener) {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  requiredBy(plugin: string) {
+    return this.#records.ready().flatMap(({ manifest }) => (manifest?.requires.some(({ name }) => name === plugin) ? [manifest.name] : []))
+  }
+
+  loadAll(platform: PluginPlatform, switches: readonly PluginSwitch[] = []): Promise<void> {
+    if (this.#loader !== undefined) return Promise.reject(new XCoreError('internal_error', 'loadAll was called twice on one plugin host'))
+    this.#platform = platform
+    this.#loader = new InstanceLoader(this.#options, platform)
+    return this.#next(() => this.#loadAll(platform, switches))
+  }
+
+  load(name: string): Promise<PluginStatus> {
+    return this.#next(async () => {
+      const known = this.#records.find(name)
+      if (known?.state === 'ready') return this.#records.statusOf(known)
+      const found = await this.#rediscover(name, known)
+      const record = this.#records.adopt(found)
+      if (!found.ok) throw this.#refuse(record, found.error)
+      const refused = this.#records.misfit(found.manifest)
+      if (refused !== undefined) throw this.#refuse(record, refused)
+      await this.#load(record, found.manifest)
+      return this.#serving(record)
+    })
+  }
+
+  reload(name: string): Promise<PluginStatus> {
+    if (this.#records.find(name)?.state === 'failed') return this.load(name)
+    return this.#next(async () => {
+      const record = this.#records.get(name)
+      const { instance } = record
+      if (record.state !== 'ready' || instance === null) {
+        throw new XCoreError('not_ready', `plugin ${name} is ${record.state}: expected one that is ready; load it instead`)
+      }
+      try {
+        const manifest = await this.#sameAgain(record)
+        const next = await this.#loaderNow().load(record.folder, manifest, () => instance.loaded.handOver())
+        await this.#take(record, next)
+      } catch (thrown) {
+        const error = asLoadError(thrown)
+        record.noteError(error)
+        this.#tell('failed', record)
+        throw error
+      }
+      this.#letGo(instance)
+      this.#tell('reloaded', record)
+      await this.#changed(name)
+      return this.#records.statusOf(record)
+    })
+  }
+
+  unload(name: string): Promise<PluginStatus> {
+    return this.#next(async () => {
+      const record = this.#records.get(name)
+      if (record.state !== 'ready') return this.#records.statusOf(record)
+      const dependents = this.requiredBy(name)
+      if (dependents.length > 0) {
+        throw new XCoreError('plugin_required', `plugin ${name} is required by ${dependents.join(', ')}; unload them first`)
+      }
+      record.advance('drain')
+      this.#readyOrder = this.#readyOrder.filter((each) => each !== record)
+      // Consumers and whoever else holds on to it end what they do with it.
+      await this.#changed(name)
+      const failed = await this.#unload(record, 'unload')
+      const { manifest } = record
+      // It is gone for good: neither events nor firings are to pile up for it.
+      if (manifest !== null) {
+        await this.#platform?.subscriptions.replace(manifest.name, manifest.version, [])
+        await this.#platform?.schedules.forget(manifest.name)
+      }
+      if (failed !== undefined) throw failed
+      this.#tell('unloaded', record)
+      return this.#records.statusOf(record)
+    })
+  }
+
+  pause(name: string, paused: boolean): Promise<PluginStatus> {
+    return this.#next(async () => {
+      const record = this.#records.get(name)
+      this.#records.setPaused(name, paused)
+      await this.#changed(name)
+      return this.#records.statusOf(record)
+    })
   }
 
   async unloadAll(): Promise<void> {
     this.#stopping = true
+    this.#hurry.abort()
     // What is being loaded now ends at its deadline at the latest, and is unloaded like the others.
-    await this.#loading.catch(() => {})
+    await this.#turn.catch(() => {})
+    await Promise.all(this.#leaving)
     const ready = this.#readyOrder.splice(0).reverse()
     for (const record of ready) record.advance('drain')
-    for (const record of ready) await this.#unload(record)
-    this.#resolution?.[Symbol.dispose]()
+    for (const record of ready) await this.#unload(record, 'shutdown')
+    this.#loader?.[Symbol.dispose]()
   }
 
-  async #loadAll(platform: PluginPlatform, resolution: SdkResolution): Promise<void> {
+  async #loadAll(platform: PluginPlatform, switches: readonly PluginSwitch[]): Promise<void> {
     const discovered = await discoverPlugins(this.#options.dir)
     const { order, refused } = orderPlugins(
       discovered.filter((plugin) => plugin.ok).map((plugin) => plugin.manifest),
       this.#options.frameworkVersion,
     )
-    const byName = new Map<string, PluginRecord>()
-    this.#records = discovered.map((plugin) => {
-      const name = plugin.ok ? plugin.manifest.name : plugin.name
-      const logger = this.#options.logger.child({ plugin: name })
-      const record = new PluginRecord(
-        { name, folder: plugin.folder, manifest: plugin.ok ? plugin.manifest : null },
-        logger,
-        this.#stateMetric(byName),
-      )
-      if (plugin.ok || !byName.has(name)) byName.set(name, record)
-      const error = plugin.ok ? refused.get(name) : plugin.error
-      if (error !== undefined) record.failed(error)
-      return record
-    })
-    this.#byName = byName
+    for (const { plugin, paused } of switches) this.#records.setPaused(plugin, paused)
+    for (const plugin of discovered) {
+      const record = this.#records.adopt(plugin)
+      const error = plugin.ok ? refused.get(record.name) : plugin.error
+      if (error !== undefined) this.#refuse(record, error)
+      else if (switches.some((each) => each.unloaded && each.plugin === record.name)) record.advance('unloaded')
+    }
     await this.#forgetGone(
       platform,
       discovered.some((plugin) => !plugin.ok),
     )
-    await this.#loadInOrder(order, platform, resolution)
+    await this.#loadInOrder(order)
   }
 
   /** Each as soon as what it requires is ready, so that a slow one delays only those that need it. */
-  async #loadInOrder(order: readonly Manifest[], platform: PluginPlatform, resolution: SdkResolution): Promise<void> {
+  async #loadInOrder(order: readonly Manifest[]): Promise<void> {
     const loads = new Map<string, Promise<void>>()
     for (const manifest of order) {
-      const record = this.#byName.get(manifest.name)
-      if (record === undefined) continue
+      const record = this.#records.find(manifest.name)
+      if (record?.state !== 'discovered') continue
       const required = manifest.requires.map(({ name }) => loads.get(name))
       loads.set(
         manifest.name,
-        Promise.all(required).then(() => this.#load(record, manifest, platform, resolution)),
+        Promise.all(required).then(() => this.#load(record, manifest)),
       )
     }
     await Promise.all(loads.values())
   }
 
-  async #load(record: PluginRecord, manifest: Manifest, platform: PluginPlatform, resolution: SdkResolution): Promise<void> {
+  /** Never rejects: a plugin that can't be loaded is listed as failed. */
+  async #load(record: PluginRecord, manifest: Manifest): Promise<void> {
     if (this.#stopping) return
-    const missing = manifest.requires.find(({ name }) => this.#byName.get(name)?.state !== 'ready')
+    const missing = this.#records.missing(manifest)
     if (missing !== undefined) {
-      const cause = this.#byName.get(missing.name)?.refusal()?.message ?? 'it is not here'
-      record.failed(
-        new XCoreError(
-          'dependency_missing',
-          `plugin ${manifest.name} requires ${missing.name}, which did not load (${cause}); fix that one first`,
-        ),
-      )
+      this.#refuse(record, missing)
       return
     }
     record.advance('load')
     try {
-      const { logger, services = {}, clock, deadlines, pluginMetrics, hostEnv } = this.#options
-      const runner = RUNNERS[manifest.executionMode]
-      if (runner === undefined) throw unsupported(manifest)
-      await resolution.add(record.folder)
-      const loaded = await runner.load({
-        manifest,
-        folder: record.folder,
-        env: await readPluginEnv(record.folder, manifest, hostEnv),
-        logger: logger.child({ plugin: manifest.name }),
-        metrics: pluginMetrics?.(manifest.name) ?? DROPPED,
-        platform,
-        services,
-        deadlines: { load: deadlines?.load ?? 30_000, unload: deadlines?.unload ?? 10_000 },
-        now: () => clock?.now() ?? new Date(),
-      })
-      record.loadedAs(loaded, manifest)
+      await this.#take(record, await this.#loaderNow().load(record.folder, manifest, null))
       this.#readyOrder.push(record)
     } catch (thrown) {
-      record.failed(thrown instanceof XCoreError ? thrown : new XCoreError('plugin_load_failed', messageOf(thrown), { cause: thrown }))
+      this.#refuse(record, asLoadError(thrown))
+      return
     }
+    this.#tell('loaded', record)
+    await this.#changed(record.name)
   }
 
-  async #unload(record: PluginRecord): Promise<void> {
+  /** An instance that nobody may know of must not be left running. */
+  async #take(record: PluginRecord, instance: Instance): Promise<void> {
     try {
-      await record.loaded?.unload()
-      record.advance('unloaded')
+      await record.take(instance)
     } catch (thrown) {
-      record.failed(thrown instanceof XCoreError ? thrown : new XCoreError('plugin_unload_failed', messageOf(thrown), { cause: thrown }))
+      await instance.leave('shutdown', AbortSignal.abort()).catch((err: unknown) => this.#logOf(record).error({ err }, messageOf(err)))
+      throw thrown
     }
   }
 
-  /** Drops subscriptions of plugins whose folders are gone; not while a folder is unreadable, whose plugin might be it. */
+  /** Never rejects: returns what went wrong; the plugin is gone all the same. */
+  async #unload(record: PluginRecord, why: 'shutdown' | 'unload'): Promise<XCoreError | undefined> {
+    try {
+      await record.instance?.leave(why, this.#hurry.signal)
+      record.advance('unloaded')
+      return undefined
+    } catch (thrown) {
+      const error = thrown instanceof XCoreError ? thrown : new XCoreError('plugin_unload_failed', messageOf(thrown), { cause: thrown })
+      record.failed(error)
+      return error
+    }
+  }
+
+  #letGo(instance: Instance): void {
+    const left = instance
+      .leave('reload', this.#hurry.signal)
+      .catch((thrown: unknown) =>
+        this.#options.logger.error({ plugin: instance.manifest.name, err: thrown }, `after a reload: ${messageOf(thrown)}`),
+      )
+      .finally(() => this.#leaving.delete(left))
+    this.#leaving.add(left)
+  }
+
+  async #rediscover(name: string, known: PluginRecord | undefined): Promise<DiscoveredPlugin> {
+    const found =
+      known === undefined
+        ? (await discoverPlugins(this.#options.dir)).find((plugin) => (plugin.ok ? plugin.manifest.name : plugin.name) === name)
+        : await discoverPlugin(known.folder)
+    if (found !== undefined) return found
+    throw new XCoreError('not_found', `There is no plugin "${name}" in ${this.#options.dir}; add its folder, or correct the name.`)
+  }
+
+  async #sameAgain(record: PluginRecord): Promise<Manifest> {
+    const found = await discoverPlugin(record.folder)
+    if (found === undefined)
+      throw new XCoreError('plugin_load_failed', `plugin ${record.name}: its folder has no manifest any more; unload it`)
+    if (!found.ok) throw found.error
+    if (found.manifest.name !== record.name) {
+      throw new XCoreError(
+        'plugin_load_failed',
+        `plugin ${record.name} calls itself ${found.manifest.name} now: expected the same name; unload the one and load the other`,
+      )
+    }
+    const refused = this.#records.misfit(found.manifest)
+    if (refused !== undefined) throw refused
+    return found.manifest
+  }
+
+  #refuse(record: PluginRecord, error: XCoreError): XCoreError {
+    record.failed(error)
+    this.#tell('failed', record)
+    return error
+  }
+
+  /** Drops subscriptions and schedules of plugins whose folders are gone; not while a folder is unreadable, whose plugin might be it. */
   async #forgetGone(platform: PluginPlatform, uncertain: boolean): Promise<void> {
     if (uncertain || this.#options.forgetGone === false) return
     try {
-      const names = this.#records.map((record) => record.manifest?.name).filter((name) => name !== undefined)
-      const dropped = await platform.subscriptions.retain(names)
-      if (dropped.length > 0) this.#options.logger.info({ plugins: dropped }, 'dropped the subscriptions of plugins that are gone')
+      const names = this.#records.all.map((record) => record.manifest?.name).filter((name) => name !== undefined)
+      const dropped = [...(await platform.subscriptions.retain(names)), ...(await platform.schedules.retain(names))]
+      if (dropped.length > 0)
+        this.#options.logger.info({ plugins: [...new Set(dropped)] }, 'dropped the subscriptions and schedules of plugins that are gone')
     } catch (thrown) {
-      this.#options.logger.error({ err: thrown }, 'the subscriptions of plugins that are gone could not be dropped')
+      this.#options.logger.error({ err: thrown }, 'the subscriptions and schedules of plugins that are gone could not be dropped')
     }
   }
 
-  // A second folder with a taken name must not overwrite what is said of the first.
-  #stateMetric(byName: ReadonlyMap<string, PluginRecord>) {
-    return (plugin: string, state: PluginState): void => {
-      const first = byName.get(plugin)
-      if (first !== undefined && first.state !== state) return
-      for (const each of STATES) this.#options.metrics?.pluginState.set({ plugin, state: each }, each === state ? 1 : 0)
+  #next<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn
+      .catch(() => {})
+      .then(() => {
+        if (this.#stopping) throw new XCoreError('not_ready', 'this process is stopping')
+        return work()
+      })
+    this.#turn = done
+    return done
+  }
+
+  async #changed(plugin: string): Promise<void> {
+    const told = await Promise.allSettled([...this.#listeners].map(async (listener) => listener(plugin)))
+    for (const { reason } of told.filter((each) => each.status === 'rejected')) {
+      this.#options.logger.error({ plugin, err: reason }, 'what follows from a change of the plugin could not be done')
     }
+  }
+
+  #tell(kind: LifecycleNews['kind'], record: PluginRecord): void {
+    const error = kind === 'failed' ? record.lastError : null
+    this.#options.onNews?.({ kind, plugin: record.name, version: record.manifest?.version ?? null, error })
+  }
+
+  #serving(record: PluginRecord): PluginStatus {
+    if (record.state !== 'ready') throw this.#errorOf(record)
+    return this.#records.statusOf(record)
+  }
+
+  #errorOf(record: PluginRecord): XCoreError {
+    const { code, message } = record.lastError ?? { code: 'not_ready', message: `plugin ${record.name} is ${record.state}` }
+    return new XCoreError(code, message)
+  }
+
+  #loaderNow(): InstanceLoader {
+    if (this.#loader === undefined) throw new XCoreError('internal_error', 'a plugin was asked for before loadAll')
+    return this.#loader
+  }
+
+  #logOf(record: PluginRecord) {
+    return this.#options.logger.child({ plugin: record.name })
   }
 }
 
-function unsupported(manifest: Manifest): XCoreError {
-  return new XCoreError(
-    'plugin_load_failed',
-    `plugin ${manifest.name}: execution_mode ${manifest.executionMode} is not supported by this version of XCore; ` +
-      'use `execution_mode: trusted` if you trust its code with everything this process may do',
-  )
+function asLoadError(thrown: unknown): XCoreError {
+  return thrown instanceof XCoreError ? thrown : new XCoreError('plugin_load_failed', messageOf(thrown), { cause: thrown })
 }

@@ -7,7 +7,7 @@ import type { Queue } from '../../queue/index.ts'
 import { createMetrics } from '../../telemetry/metrics.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
 import { EVERYTHING } from '../consumers.ts'
-import type { Consumers } from '../consumers.ts'
+import type { Consumers, WorkerGroup } from '../consumers.ts'
 import { createEngine } from '../engine.ts'
 import type { EngineOptions, RunningEngine } from '../engine.ts'
 import type { PluginDirectory } from '../plugin-port.ts'
@@ -21,12 +21,15 @@ export interface TestEngine extends AsyncDisposable {
   readonly url: string
 }
 
-export interface TestEngineOptions extends Partial<Pick<EngineOptions, 'worker' | 'clock' | 'random'>> {
+export interface TestEngineOptions extends Partial<Pick<EngineOptions, 'worker' | 'clock' | 'random' | 'changes'>> {
   /** An existing database, to run a second process's worth of engine on it. Default: a fresh one. */
   readonly url?: string
   /** Default true. False: the test starts the consumers itself, or never. */
   readonly consume?: boolean
   readonly heartbeatSeconds?: number
+  readonly unloadSeconds?: number
+  /** Default: every plugin, as many jobs as they allow. */
+  readonly groups?: readonly WorkerGroup[]
 }
 
 /** A whole engine on a real database and queue. Everything is closed in reverse order when it goes out of scope. */
@@ -60,8 +63,9 @@ export async function testEngine(plugins: PluginDirectory, options: TestEngineOp
   const engine = createEngine({ database, queue, notifications, plugins, metrics, logger: testLogger, worker: 'test/1', ...options })
   stack.defer(() => engine.close())
   const consumers = engine.consumers({
-    groups: [EVERYTHING],
+    groups: options.groups ?? [EVERYTHING],
     ...(options.heartbeatSeconds === undefined ? {} : { heartbeatSeconds: options.heartbeatSeconds }),
+    ...(options.unloadSeconds === undefined ? {} : { unloadSeconds: options.unloadSeconds }),
   })
   // also when the test starts them later
   stack.defer(() => consumers.stop(2_000))

@@ -20,7 +20,7 @@ const INSERT: Statement = {
   text: `
     insert into pgboss.job_common (id, name, priority, start_after, created_on, keep_until, heartbeat_seconds,
       expire_seconds, deletion_seconds, retry_limit, retry_delay, retry_backoff, policy)
-    select id, name, priority, start_after, now(), start_after + ${KEEP_SECONDS} * interval '1 second', $5,
+    select id, name, priority, start_after, now(), start_after + ${KEEP_SECONDS} * interval '1 second', $5::int,
       ${EXPIRE_SECONDS}, ${DELETE_AFTER_SECONDS}, ${RETRY_LIMIT}, 0, false, 'standard'
     from (
       select id, name, priority, coalesce(nullif(run_at, '')::timestamptz, now()) as start_after

@@ -1,13 +1,16 @@
+import { error } from '@xcore/sdk'
 import type { EmitOptions, EventHandler, EventSubscription, PluginEvents, SubscribeOptions } from '@xcore/sdk'
 import type { Engine, Subscription, SubscriptionRegistry } from '../../../engine/port.ts'
 import { XCoreError, messageOf } from '../../../errors/index.ts'
 import type { PluginName } from '../../../event-log/index.ts'
 import { compileGlob, globProblem } from '../../../event-log/glob.ts'
 import type { Logger } from '../../../telemetry/logger.ts'
-import { isFunction, type PluginFunction } from '../../narrowing.ts'
-import { jsonArgument, secondsArgument } from './arguments.ts'
-import { needsDatabase } from './job-context.ts'
+import type { Permissions } from '../../permissions/permissions.ts'
+import { isFunction, isRecord, type PluginFunction } from '../../narrowing.ts'
+import { compiled } from './actions.ts'
+import { jsonArgument, secondsArgument, stageArgument } from './arguments.ts'
 import { originOf, outside } from './running.ts'
+import type { PayloadCheck } from './validation.ts'
 
 const DEFAULT_PRIORITY = 50
 const MAX_ID_LENGTH = 512
@@ -19,12 +22,15 @@ export interface EventsOptions {
   readonly maxAttempts: number
   readonly engine: Pick<Engine, 'emit'>
   readonly registry: SubscriptionRegistry
+  readonly permissions: Permissions
   readonly logger: Logger
 }
 
 interface Entry {
   readonly subscription: Subscription
   readonly handler: PluginFunction
+  /** The handler, behind the check of the event's data where there is a schema. */
+  readonly run: PluginFunction
   readonly fits: (eventName: string) => boolean
 }
 
@@ -60,7 +66,7 @@ export class TrustedEvents implements PluginEvents {
   }
 
   handlerOf(subscription: string): PluginFunction | undefined {
-    return this.#entries.get(subscription)?.handler
+    return this.#entries.get(subscription)?.run
   }
 
   /** The highest priority among the subscriptions that an event fits; undefined: none. */
@@ -88,7 +94,7 @@ export class TrustedEvents implements PluginEvents {
   }
 
   async emit(name: string, data: unknown = {}, options: EmitOptions = {}): Promise<string> {
-    const { plugin, engine } = this.#options
+    const { plugin, engine, permissions } = this.#options
     const { delaySeconds, idempotencyKey } = options
     if (
       typeof name !== 'string' ||
@@ -99,7 +105,7 @@ export class TrustedEvents implements PluginEvents {
     ) {
       throw bad(`events.emit: expected a name of 1 to ${MAX_EVENT_NAME} characters without spaces, found ${shown(name)}`)
     }
-    if (options.tx !== undefined) throw needsDatabase('events.emit with tx')
+    permissions.check(`events:${name}`, 'emit')
     const request = {
       name,
       data: jsonArgument(data, `data of the event ${name}`),
@@ -107,6 +113,10 @@ export class TrustedEvents implements PluginEvents {
       ...(delaySeconds === undefined ? {} : { delaySeconds: secondsArgument('delaySeconds', delaySeconds) }),
       ...(idempotencyKey === undefined ? {} : { externalId: idempotencyKey }),
       ...originOf(plugin, `the event ${name}`),
+    }
+    if (options.tx !== undefined) {
+      const stage = stageArgument(options.tx)
+      return outside(() => stage.emit(request))
     }
     const { eventId } = await outside(() => engine.emit(request))
     return eventId
@@ -124,8 +134,10 @@ export class TrustedEvents implements PluginEvents {
     if (!Number.isInteger(priority) || priority < 0 || priority > 100) {
       throw bad(`events.on: expected a whole number from 0 to 100 as priority of ${pattern}, found ${shown(priority)}`)
     }
+    this.#options.permissions.check(`events:${pattern}`, 'subscribe')
     const id = this.#freeId(pattern, handler, options.id)
-    const entry: Entry = { subscription: { plugin, id, pattern, priority, once, maxAttempts }, handler, fits: compileGlob(pattern) }
+    const subscription = { plugin, id, pattern, priority, once, maxAttempts }
+    const entry: Entry = { subscription, handler, run: checkedHandler(pattern, handler, options.schema), fits: compileGlob(pattern) }
     this.#entries.set(id, entry)
     const ready = this.#tell(
       () => this.#options.registry.add(entry.subscription),
@@ -167,6 +179,31 @@ export class TrustedEvents implements PluginEvents {
       this.#options.logger.error({ err: thrown }, `a change of the subscriptions could not be stored: ${messageOf(thrown)}`)
     })
     return done
+  }
+}
+
+/** Data that does not fit ends the delivery: no retry would mend it. */
+function checkedHandler(pattern: string, handler: PluginFunction, schema: unknown): PluginFunction {
+  if (schema === undefined) return handler
+  const check = checkOf(pattern, schema)
+  return function checked(event, job) {
+    const data = isRecord(event) ? event['data'] : undefined
+    const issues = check(data)
+    if (issues.length === 0) return handler.call(this, event, job)
+    const details = issues.map(({ path, message }) => ({ path, message }))
+    const [first] = details
+    return error(`the event's data does not fit the subscription to ${pattern}: ${first?.path ?? ''} ${first?.message ?? ''}`, {
+      code: 'validation_error',
+      details,
+    })
+  }
+}
+
+function checkOf(pattern: string, schema: unknown): PayloadCheck {
+  try {
+    return compiled(`the schema of ${pattern}`, schema, '/data')
+  } catch (thrown) {
+    throw bad(`events.on: ${messageOf(thrown)}`)
   }
 }
 

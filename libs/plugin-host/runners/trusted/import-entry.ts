@@ -1,14 +1,11 @@
-import { realpath } from 'node:fs/promises'
-import { join, sep } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { sep } from 'node:path'
 import { TrustedBase } from '@xcore/sdk'
 import { XCoreError, messageOf } from '../../../errors/index.ts'
 import { isRecord } from '../../narrowing.ts'
 
 /** Imports the entry file and makes the plugin's instance. Rejects with XCoreError `plugin_load_failed`. */
-export async function instantiate(folder: string, entryPoint: string): Promise<TrustedBase> {
-  const path = await realpath(join(folder, entryPoint))
-  const module = await importEntry(path, folder)
+export async function instantiate(url: string, folder: string, entryPoint: string): Promise<TrustedBase> {
+  const module = await importEntry(url, folder)
   const entry = exportedClass(module)
   if (entry === undefined) {
     const exported = Object.keys(module).join(', ') || 'nothing'
@@ -32,9 +29,10 @@ export async function instantiate(folder: string, entryPoint: string): Promise<T
   return instance
 }
 
-async function importEntry(path: string, folder: string): Promise<Readonly<Record<string, unknown>>> {
+/** Rejects with XCoreError `plugin_load_failed` that says what to do. */
+export async function importEntry(url: string, folder: string): Promise<Readonly<Record<string, unknown>>> {
   try {
-    const module: unknown = await import(pathToFileURL(path).href)
+    const module: unknown = await import(url)
     return isRecord(module) ? module : {}
   } catch (thrown) {
     throw failed(explain(thrown, folder), thrown)
@@ -46,13 +44,15 @@ function exportedClass(module: Readonly<Record<string, unknown>>): NewableFuncti
   return [module['default'], module['Plugin']].find(isClass)
 }
 
-function isClass(value: unknown): value is NewableFunction {
+export function isClass(value: unknown): value is NewableFunction {
   return typeof value === 'function' && typeof value.prototype === 'object'
 }
 
 function explain(thrown: unknown, folder: string): string {
   const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined
-  const message = messageOf(thrown).replaceAll(`${folder}${sep}`, '')
+  const message = messageOf(thrown)
+    .replaceAll(/\?reload=\d+/g, '')
+    .replaceAll(`${folder}${sep}`, '')
   const where = sourcePosition(thrown, folder)
   switch (code) {
     case 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX':

@@ -5,13 +5,19 @@ import type { Subscription } from '../../../engine/port.ts'
 import { XCoreError, messageOf } from '../../../errors/index.ts'
 import type { Job } from '../../../event-log/index.ts'
 import { withDeadline } from '../../deadline.ts'
-import type { LoadedPlugin, PluginSource } from '../../runner.ts'
-import { isFunction } from '../../narrowing.ts'
+import type { Hook } from '../../hooks/hook.ts'
+import type { HookBook } from '../../hooks/hook-book.ts'
+import type { RouteInfo } from '../../port.ts'
+import type { Departure, LoadedPlugin, PluginSource } from '../../runner.ts'
+import { isFunction, isRecord } from '../../narrowing.ts'
 import type { DeclaredAction } from './actions.ts'
 import type { TrustedEvents } from './events.ts'
 import { TrustedJobContext } from './job-context.ts'
+import { AttemptTransaction } from './job-transaction.ts'
 import { refused, returned, threw } from './outcome.ts'
 import { inHook, running, type Running } from './running.ts'
+import { selfOf } from './self.ts'
+import type { TrustedSchedules } from './schedules.ts'
 import { anyObject } from './validation.ts'
 
 export interface TrustedPluginParts {
@@ -19,7 +25,10 @@ export interface TrustedPluginParts {
   readonly instance: TrustedBase
   readonly actions: ReadonlyMap<string, DeclaredAction>
   readonly events: TrustedEvents
+  readonly hooks: HookBook
+  readonly schedules: TrustedSchedules
   readonly middleware: Middleware | null
+  readonly routes: readonly RouteInfo[]
   /** Aborted when the plugin is unloaded. */
   readonly gone: AbortController
 }
@@ -33,21 +42,28 @@ export class TrustedPlugin implements LoadedPlugin {
   readonly #parts: TrustedPluginParts
   readonly #freeForm: boolean
   readonly actions: LoadedPlugin['actions']
+  readonly routes: readonly RouteInfo[]
   readonly middleware: Middleware | null
 
   constructor(parts: TrustedPluginParts) {
     this.#parts = parts
     this.#freeForm = isFunction(parts.instance.handle)
     this.middleware = parts.middleware
-    this.actions = [...parts.actions.values()].map(({ name, input, description }) => ({
+    this.routes = parts.routes
+    this.actions = [...parts.actions.values()].map(({ name, input, output, description }) => ({
       name,
       input,
+      output,
       ...(description === undefined ? {} : { description }),
     }))
   }
 
   subscriptions(): readonly Subscription[] {
     return this.#parts.events.subscriptions()
+  }
+
+  hooks(): readonly Hook[] {
+    return this.#parts.hooks.hooks
   }
 
   accepts(action: string, payload: unknown): Acceptance {
@@ -59,33 +75,54 @@ export class TrustedPlugin implements LoadedPlugin {
 
   async execute(invocation: Invocation): Promise<HandlerResult> {
     const { job, deadline, signal } = invocation
-    const handling = this.#handling(job)
-    if (!handling.found) return handling.result
-    const context = new TrustedJobContext(invocation, this.#parts.source.logger)
+    const transaction = new AttemptTransaction(this.#parts.source.begin, signal)
+    const context = new TrustedJobContext(invocation, this.#parts.source.logger, transaction)
     const current: Running = {
       plugin: job.plugin,
       job,
       traceparent: job.meta.traceparent,
       deadline,
       signal,
+      permissions: this.#parts.source.permissions,
+      whileWaiting: invocation.whileWaiting,
       get logger() {
         return context.logger
       },
     }
     return running.run(current, async () => {
+      const handling = this.#handling(job)
+      if (!handling.found) return handling.result
       try {
-        return returned(await handling.run(context))
+        return await transaction.conclude(returned(await handling.run(context)))
       } catch (thrown) {
+        await transaction.abandon()
         return threw(thrown)
       }
     })
   }
 
-  async unload(): Promise<void> {
-    const { source, instance, events, gone } = this.#parts
-    events.close()
+  async publish(): Promise<void> {
+    await this.#parts.schedules.publish()
+    await this.#parts.events.publish()
+  }
+
+  handOver(): Promise<unknown> {
+    const { source, instance } = this.#parts
+    return running.run(inHook(source.manifest.name, source.logger, source.permissions), () =>
+      withDeadline(source.deadlines.reload, 'onReload', () => instance.onReload()),
+    )
+  }
+
+  retire(): void {
+    this.#parts.events.close()
+    this.#parts.schedules.close()
+  }
+
+  async unload(why: Departure): Promise<void> {
+    const { source, instance, gone } = this.#parts
+    this.retire()
     try {
-      await running.run(inHook(source.manifest.name, source.logger), () =>
+      await running.run(inHook(source.manifest.name, source.logger, source.permissions), () =>
         withDeadline(source.deadlines.unload, 'onUnload', () => instance.onUnload()),
       )
     } catch (thrown) {
@@ -93,7 +130,7 @@ export class TrustedPlugin implements LoadedPlugin {
         cause: thrown,
       })
     } finally {
-      gone.abort()
+      gone.abort(new DOMException(why, 'AbortError'))
     }
   }
 
@@ -104,7 +141,7 @@ export class TrustedPlugin implements LoadedPlugin {
       case 'event':
         return this.#event(job)
       case 'schedule':
-        return missing(job, `the schedule ${job.name}`)
+        return this.#schedule(job)
     }
   }
 
@@ -126,8 +163,17 @@ export class TrustedPlugin implements LoadedPlugin {
         ),
       }
     }
-    if (declared !== undefined) return { found: true, run: (context) => declared.handler.call(instance, job.payload, context) }
+    if (declared !== undefined) return { found: true, run: (context) => declared.handler.call(selfOf(instance), job.payload, context) }
     return { found: true, run: (context) => (isFunction(handle) ? handle.call(instance, job.name, job.payload, context) : undefined) }
+  }
+
+  #schedule(job: Job): Handling {
+    const { instance, schedules } = this.#parts
+    const func = schedules.functionOf(job)
+    if (func === undefined) return missing(job, `the schedule ${job.name}`)
+    const given = isRecord(job.payload) ? job.payload['args'] : undefined
+    const args: readonly unknown[] = Array.isArray(given) ? given : []
+    return { found: true, run: (context) => func.call(selfOf(instance), ...args, context) }
   }
 
   #event(job: Job): Handling {
@@ -136,6 +182,8 @@ export class TrustedPlugin implements LoadedPlugin {
     const handler = delivered === undefined ? undefined : events.handlerOf(delivered.subscription)
     if (delivered === undefined || handler === undefined)
       return missing(job, `the subscription ${delivered?.subscription ?? '(none)'} to ${job.name}`)
+    // The pattern was allowed; what it brings may not be: `allow events:*` after `deny events:salary.*`.
+    if (!permits(() => this.#parts.source.permissions.check(`events:${job.name}`, 'subscribe'))) return denied(job)
     const message: EventMessage<unknown> = {
       id: delivered.id,
       name: job.name,
@@ -144,8 +192,21 @@ export class TrustedPlugin implements LoadedPlugin {
       time: delivered.time,
       correlationId: job.correlationId,
     }
-    return { found: true, run: (context) => handler.call(instance, message, context) }
+    return { found: true, run: (context) => handler.call(selfOf(instance), message, context) }
   }
+}
+
+function permits(check: () => void): boolean {
+  try {
+    check()
+    return true
+  } catch {
+    return false
+  }
+}
+
+function denied(job: Job): Handling {
+  return { found: false, result: refused('permission_denied', `plugin ${job.plugin} may not subscribe events:${job.name}`) }
 }
 
 function missing(job: Job, what: string): Handling {

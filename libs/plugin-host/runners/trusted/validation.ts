@@ -8,7 +8,7 @@ import type { Issue } from '../../../errors/index.ts'
 export type PayloadCheck = (payload: unknown) => readonly Issue[]
 
 /** Compiles a schema. Throws what TypeBox throws for one that can't be compiled. */
-export function compileCheck(schema: TSchema): PayloadCheck {
+export function compileCheck(schema: TSchema, root = '/payload'): PayloadCheck {
   const validator = Compile(schema)
   return (payload) =>
     validator.Check(payload)
@@ -16,6 +16,7 @@ export function compileCheck(schema: TSchema): PayloadCheck {
       : issuesOf(
           errorsOf(() => validator.Errors(payload)),
           payload,
+          root,
         )
 }
 
@@ -42,7 +43,7 @@ function errorsOf(collect: () => TLocalizedValidationError[]): readonly TLocaliz
   }
 }
 
-function issuesOf(errors: readonly TLocalizedValidationError[], payload: unknown): readonly Issue[] {
+function issuesOf(errors: readonly TLocalizedValidationError[], payload: unknown, root: string): readonly Issue[] {
   const issues = new Map<string, Issue>()
   const add = ({ path, message }: Issue): unknown =>
     issues.set(`${path} ${message}`, {
@@ -54,14 +55,14 @@ function issuesOf(errors: readonly TLocalizedValidationError[], payload: unknown
     const choices = [...new Set(group.flatMap((error) => choicesOf(error)))]
     if (choices.length > 0) {
       add({
-        path: `/payload${pointer}`,
+        path: `${root}${pointer}`,
         message: `must be ${choices.length > 1 ? 'one of ' : ''}${choices.join(', ')}, found ${shown(found)}`,
       })
     }
-    for (const error of group) describe(error, pointer, found, choices.length > 0).forEach(add)
+    for (const error of group) describe(error, `${root}${pointer}`, found, choices.length > 0).forEach(add)
   }
   // Never none: an empty list says that the payload fits.
-  return issues.size === 0 ? [{ path: '/payload', message: 'does not fit the schema' }] : [...issues.values()].slice(0, MAX_ISSUES)
+  return issues.size === 0 ? [{ path: root, message: 'does not fit the schema' }] : [...issues.values()].slice(0, MAX_ISSUES)
 }
 
 function choicesOf(error: TLocalizedValidationError): readonly string[] {
@@ -70,8 +71,7 @@ function choicesOf(error: TLocalizedValidationError): readonly string[] {
   return []
 }
 
-function describe(error: TLocalizedValidationError, pointer: string, found: unknown, hasChoices: boolean): readonly Issue[] {
-  const path = `/payload${pointer}`
+function describe(error: TLocalizedValidationError, path: string, found: unknown, hasChoices: boolean): readonly Issue[] {
   switch (error.keyword) {
     case 'required':
       return error.params.requiredProperties.map((key) => ({ path: `${path}/${escaped(key)}`, message: 'is required, found nothing' }))
