@@ -176,7 +176,11 @@ test('an attempt that times out in its transaction leaves nothing and frees its 
   assert.equal(job.error?.code, 'timeout')
   assert.deepEqual(await traces(t), { rows: [], jobs: [], events: [] })
   // Ended in the server, too: nobody sleeps on.
-  await until(async () => (await t.database.run(`select from pg_stat_activity where query like 'select pg_sleep%'`)).length === 0)
+  await until(
+    async () =>
+      (await t.database.run(`select from pg_stat_activity where datname = current_database() and query like 'select pg_sleep%'`)).length ===
+      0,
+  )
 })
 
 test('several calls share the transaction; what a failed one wrote is taken back alone', async () => {
@@ -218,7 +222,7 @@ test('a connection that breaks in the commit makes the attempt fail, once it is 
   await t.db.of(shop).query('drop table orders')
   for (const sql of ORDERS) await t.db.of(shop).query(sql)
   const { jobId } = await t.engine.submit(request('shop', 'order'))
-  const busy = `select pg_terminate_backend(pid) from pg_stat_activity where query = 'commit' and wait_event = 'PgSleep'`
+  const busy = `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and query = 'commit' and wait_event = 'PgSleep'`
   await until(async () => (await t.database.run(busy)).length > 0)
   const job = await t.engine.wait(jobId, 20_000)
   assert.equal(job?.state, 'succeeded')

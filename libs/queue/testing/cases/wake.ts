@@ -31,7 +31,7 @@ export const wakeCases: readonly ContractCase[] = [
     name: 'a delayed job waits for its time, then comes without being announced',
     async run(harness) {
       const queue = await harness.open()
-      const runAt = new Date(Date.now() + 400)
+      const runAt = new Date(Date.now() + 1_500)
       const { plugin, added } = await filled(harness, queue, 1, { runAt, priority: 100 })
       const now = entries(plugin, 1, { priority: 0 })
       await put(harness, queue, now)

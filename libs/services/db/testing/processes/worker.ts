@@ -38,7 +38,7 @@ function watched(inner: JobTransaction): JobTransaction {
   }
 }
 
-const BUSY = `select from pg_stat_activity where query = 'commit' and wait_event = 'PgSleep'`
+const BUSY = `select from pg_stat_activity where datname = current_database() and query = 'commit' and wait_event = 'PgSleep'`
 
 const plugins = testPlugins({
   shop: {
