@@ -101,7 +101,8 @@ test('refuses what is no person', async () => {
 
 test('hears of its greetings', async () => {
   await using plugin = await loadPlugin(FOLDER)
-  assert.deepEqual(await plugin.emit('${name}.greeted', { name: 'Ada' }), [{ status: 'ok', greeted: 1 }])
+  const [heard] = await plugin.emit('${name}.greeted', { name: 'Ada' })
+  assert.equal(heard?.status, 'ok')
 })
 ${routes ? routeTests() : ''}`
 }

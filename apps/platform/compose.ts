@@ -98,7 +98,7 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
   const worker = `${hostname()}/${process.pid}`
   const engine = createEngine({ database, queue, notifications, plugins: host, changes: host, metrics, logger, worker })
   stack.defer(() => engine.close())
-  const news = createNewsDesk({ database, emit: () => engine.emit, status: (plugin) => host.status(plugin), process: worker, logger })
+  const news = createNewsDesk({ database, kernel: () => engine, status: (plugin) => host.status(plugin), process: worker, logger })
   stack.defer(() => news.drained())
   const versions = createPluginVersions(database)
   host.onChange(async (plugin) => {

@@ -68,7 +68,10 @@ async function compatible(target: string | undefined, old: string, options: Vali
     if (!options.json) print(`${coloured('green', 'ok')}    ${plugin} ${version} breaks nothing of ${old}`)
     return
   }
-  const lines = breaking.map(({ action, part, path, message }) => `${action}${part === 'action' ? '' : ` ${part}`}${path}: ${message}`)
+  const lines = breaking.map(
+    ({ action, part, path, message }) =>
+      `${[action, part === 'action' ? '' : part, path].filter((word) => word !== '').join(' ')}: ${message}`,
+  )
   throw new CommandFailed(`${plugin} ${version} breaks ${breaking.length} thing${breaking.length > 1 ? 's' : ''} of ${old}`, {
     code: 'validation_error',
     lines,
