@@ -8,7 +8,7 @@ import type { Logger } from '../../telemetry/logger.ts'
 import type { Claim, Queue, QueueEntry, RetryEntry } from '../port.ts'
 import { bossSql } from './boss-sql.ts'
 import { depthRows, dueRows, heldRows, listRows } from './live-rows.ts'
-import { createWake } from './wake.ts'
+import { createWake } from '../wake.ts'
 
 export interface PgBossQueueOptions {
   /** For pg-boss's own maintenance: creating its schema and queues, finding lost holders. */
