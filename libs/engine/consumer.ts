@@ -141,7 +141,10 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       else if (!claim.lost) ready.push({ claim, job })
       else lost.push(recordLost(claim, job).then((next) => void (next !== undefined && ready.push({ claim, job: next }))))
     }
-    if (strays.length > 0) await options.database.transaction((tx) => queue.acknowledge(tx, strays))
+    if (strays.length > 0) {
+      await options.database.transaction((tx) => queue.acknowledge(tx, strays))
+      await queue.settled(strays, [])
+    }
     await Promise.all(lost)
     return ready
   }

@@ -95,6 +95,12 @@ export class PluginQueue {
     return Array.isArray(recovered) && recovered.length > 0
   }
 
+  /** Which of these Redis does not know. */
+  async missing(ids: readonly JobId[]): Promise<JobId[]> {
+    const known = await Promise.all(ids.map((id) => this.#client.exists(this.key(id))))
+    return ids.filter((_, index) => known[index] === 0)
+  }
+
   /** Takes jobs off whoever holds them. */
   async remove(ids: readonly JobId[]): Promise<void> {
     await Promise.all(ids.flatMap((id) => [this.#client.del(`${this.key(id)}:lock`), this.#scripts.remove(id, false)]))
