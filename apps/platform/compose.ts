@@ -65,7 +65,14 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
   await queue.start()
   signal.throwIfAborted()
 
-  const host = createPluginHost({ dir: config.plugins.dir, frameworkVersion: FRAMEWORK_VERSION, hostEnv: process.env, logger, metrics })
+  const host = createPluginHost({
+    dir: config.plugins.dir,
+    frameworkVersion: FRAMEWORK_VERSION,
+    hostEnv: process.env,
+    logger,
+    metrics,
+    forgetGone: role === 'standalone',
+  })
   const engine = createEngine({ database, queue, notifications, plugins: host, metrics, logger, worker: `${hostname()}/${process.pid}` })
   stack.defer(() => engine.close())
   stack.defer(() => host.unloadAll())

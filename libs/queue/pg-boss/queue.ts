@@ -112,17 +112,25 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
 
   async function putBack(sql: Sql, retries: readonly RetryEntry[]): Promise<void> {
     if (retries.length === 0) return
-    // Both statements leave together and run in this order.
-    await Promise.all([
-      remove(
-        sql,
-        retries.map(({ claim }) => claim),
-      ),
-      insert(
-        sql,
-        retries.map(({ claim, priority, runAt }) => ({ ...claim, priority, runAt })),
-      ),
-    ])
+    // One after the other: an insert that overtook the removal would find its id taken and do nothing.
+    await remove(
+      sql,
+      retries.map(({ claim }) => claim),
+    )
+    await insert(
+      sql,
+      retries.map(({ claim, priority, runAt }) => ({ ...claim, priority, runAt })),
+    )
+  }
+
+  function wakeFor(entries: readonly { readonly plugin: PluginName; readonly runAt: Date | null }[]): void {
+    const now = Date.now()
+    const due = new Set<PluginName>()
+    for (const { plugin, runAt } of entries) {
+      if (runAt === null || runAt.getTime() <= now) due.add(plugin)
+      else wake.at(plugin, runAt.getTime() - now)
+    }
+    if (due.size > 0) wake.announce(due)
   }
 
   return {
@@ -150,8 +158,7 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
     },
 
     async committed(entries) {
-      const now = Date.now()
-      wake.announce(new Set(entries.filter((entry) => entry.runAt === null || entry.runAt.getTime() <= now).map((entry) => entry.plugin)))
+      wakeFor(entries)
     },
 
     async claim(plugin, limit) {
@@ -178,8 +185,7 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
     retry: (tx, retries) => putBack(tx, retries),
 
     async settled(_done, retries) {
-      const now = Date.now()
-      wake.announce(new Set(retries.filter(({ runAt }) => runAt.getTime() <= now).map(({ claim }) => claim.plugin)))
+      wakeFor(retries.map(({ claim, runAt }) => ({ plugin: claim.plugin, runAt })))
     },
 
     async release(entries) {
