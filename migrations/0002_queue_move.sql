@@ -19,9 +19,10 @@ create table xcore.queue_marks (
   job_id uuid not null
 );
 
--- Which plugins' jobs a worker process runs; a row that was not renewed for a minute is of a process that has gone.
+-- Which plugins' jobs a worker process runs, in which version, and the actions it declares: {NAME: {version, actions}}.
+-- A row that is not renewed is of a process that has gone.
 create table xcore.workers (
   worker  text        primary key,
-  plugins text[]      not null,
+  plugins jsonb       not null,
   seen_at timestamptz not null default now()
 );

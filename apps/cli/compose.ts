@@ -29,6 +29,7 @@ export async function composeStandalone({ config, logger, signal }: ComposeOptio
   const consumers = platform.engine.consumers({ groups: [EVERYTHING] })
   opening.defer(() => consumers.stop(0))
   await consumers.start()
+  await platform.serve(consumers)
   const api = apiOf(platform, config, logger)
   opening.defer(() => api.close(0))
   const { url } = await api.listen(config.http.host, config.http.port)

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
-import type { Config, QueueDriver } from '../../libs/config/index.ts'
-import { createEngine, runMaintenance, systemClock } from '../../libs/engine/index.ts'
-import type { RunningEngine } from '../../libs/engine/index.ts'
+import type { Config } from '../../libs/config/index.ts'
+import { createEngine, createWorkerRegistry, runMaintenance, systemClock } from '../../libs/engine/index.ts'
+import type { Consumers, RunningEngine, ServedPlugin } from '../../libs/engine/index.ts'
 import { XCoreError } from '../../libs/errors/index.ts'
 import { ensurePartitions } from '../../libs/event-log/partitions.ts'
 import { FRAMEWORK_VERSION } from '../../libs/manifest/index.ts'
@@ -14,7 +14,6 @@ import { createNotifications } from '../../libs/postgres/listen-notify.ts'
 import type { Notifications } from '../../libs/postgres/notifications.ts'
 import type { Database } from '../../libs/postgres/sql.ts'
 import type { Queue } from '../../libs/queue/index.ts'
-import { createPgBossQueue } from '../../libs/queue/pg-boss/queue.ts'
 import { createMetrics } from '../../libs/telemetry/index.ts'
 import type { Logger, Metrics } from '../../libs/telemetry/index.ts'
 import { createReadiness } from './readiness.ts'
@@ -39,6 +38,15 @@ export interface Platform {
   readonly metrics: Metrics
   readonly readiness: () => Promise<Readiness>
   readonly draining: AbortController
+  /** Lists this process as one that runs the jobs of these consumers. */
+  serve(consumers: Pick<Consumers, 'plugins'>): Promise<void>
+}
+
+function servedOf(host: PluginHost, names: readonly string[]): ServedPlugin[] {
+  return host
+    .statuses()
+    .filter(({ name, state }) => state === 'ready' && names.includes(name))
+    .map(({ name, version, actions }) => ({ name, version: version ?? '', actions: actions.map((action) => action.name) }))
 }
 
 /**
@@ -61,8 +69,7 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
   const notifications = createNotifications({ url, logger })
   stack.defer(() => notifications.stop())
   await notifications.start()
-  const queue = openQueue(stack, config.queue.driver, { url, database, notifications, logger, role })
-  await queue.start()
+  const { queue, isAvailable, upkeep } = await openQueue(stack, config, { url, database, notifications, logger, metrics, role })
   signal.throwIfAborted()
 
   const host = createPluginHost({
@@ -73,7 +80,10 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
     metrics,
     forgetGone: role === 'standalone',
   })
-  const engine = createEngine({ database, queue, notifications, plugins: host, metrics, logger, worker: `${hostname()}/${process.pid}` })
+  const worker = `${hostname()}/${process.pid}`
+  const workers = createWorkerRegistry({ database, notifications, logger, worker })
+  stack.defer(() => workers.leave())
+  const engine = createEngine({ database, queue, notifications, plugins: host, metrics, logger, worker, workers })
   stack.defer(() => engine.close())
   stack.defer(() => host.unloadAll())
   await host.loadAll({ engine, subscriptions: engine.subscriptions })
@@ -82,11 +92,12 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
 
   const leadership = createLeadership({ url, name: 'maintenance', logger })
   stack.defer(() => leadership.stop())
-  const upkeep = { database, queue, metrics, logger, clock: systemClock, retentionDays: config.retention.days }
-  leadership.lead((term) => runMaintenance(upkeep, term))
+  const duties = { database, queue, metrics, logger, clock: systemClock, retentionDays: config.retention.days, workers, plugins: host }
+  leadership.lead(async (term) => void (await Promise.all([runMaintenance(duties, term), upkeep(term)])))
 
-  const readiness = createReadiness({ database, plugins: () => host.statuses(), draining: draining.signal })
-  return { engine, host, queue, metrics, readiness, draining }
+  const readiness = createReadiness({ database, plugins: () => host.statuses(), draining: draining.signal, queueAvailable: isAvailable, workers })
+  const serve = (consumers: Pick<Consumers, 'plugins'>) => workers.serve(() => servedOf(host, consumers.plugins()))
+  return { engine, host, queue, metrics, readiness, draining, serve }
 }
 
 function openDatabase(stack: AsyncDisposableStack, options: Parameters<typeof createDatabase>[0]): Database {
@@ -100,20 +111,51 @@ interface QueueParts {
   readonly database: Database
   readonly notifications: Notifications
   readonly logger: Logger
-  readonly role: ProcessRole
+  readonly metrics: Metrics
+  readonly role: string
 }
 
-function openQueue(stack: AsyncDisposableStack, driver: QueueDriver, parts: QueueParts): Queue {
-  if (driver !== 'pg-boss') {
-    throw new XCoreError(
-      'config_invalid',
-      `queue.driver: ${driver} is not part of this version of XCore. Set XCORE_QUEUE_DRIVER=pg-boss, or unset REDIS_URL.`,
-    )
-  }
-  const { url, database, notifications, logger, role } = parts
+interface OpenQueue {
+  readonly queue: Queue
+  /** Whether this process reaches it now. */
+  isAvailable(): boolean
+  /** What the elected process does for the queue, until the signal aborts. */
+  upkeep(signal: AbortSignal): Promise<void>
+}
+
+/** Adapters are loaded when they are chosen: each brings a client library of its own. */
+export function openQueue(stack: AsyncDisposableStack, config: Pick<Config, 'queue' | 'redis'>, parts: QueueParts): Promise<OpenQueue> {
+  return config.queue.driver === 'bullmq' ? openBullmq(stack, config.redis, parts) : openPgBoss(stack, parts)
+}
+
+async function openPgBoss(stack: AsyncDisposableStack, { url, database, notifications, logger, metrics, role }: QueueParts): Promise<OpenQueue> {
+  const { createPgBossQueue } = await import('../../libs/queue/pg-boss/queue.ts')
   // A claim that a crash of Postgres forgets only makes its job run again: it need not wait for the disk.
   const claims = openDatabase(stack, { url, applicationName: `xcore ${role} claims`, max: 4, synchronousCommit: 'off', logger })
   const queue = createPgBossQueue({ url, database, claims, notifications, logger })
   stack.defer(() => queue.stop())
-  return queue
+  await queue.start()
+  metrics.queueAvailable.set({}, 1)
+  return { queue, isAvailable: () => true, upkeep: async () => {} }
+}
+
+async function openBullmq(stack: AsyncDisposableStack, redis: Config['redis'], { database, logger, metrics }: QueueParts): Promise<OpenQueue> {
+  const { url } = redis
+  if (url === null) {
+    throw new XCoreError('config_invalid', 'queue.driver: bullmq needs a Redis. Set REDIS_URL=redis://HOST:6379, or unset XCORE_QUEUE_DRIVER.')
+  }
+  const [{ createBullmqQueue }, { runReconciler }] = await Promise.all([
+    import('../../libs/queue/bullmq/queue.ts'),
+    import('../../libs/queue/bullmq/reconciler.ts'),
+  ])
+  let available = false
+  const onAvailable = (now: boolean) => {
+    available = now
+    metrics.queueAvailable.set({}, now ? 1 : 0)
+  }
+  const queue = createBullmqQueue({ redis: { ...redis, url }, database, logger, onAvailable })
+  stack.defer(() => queue.stop())
+  await queue.start()
+  const onRestored = (plugin: string, jobs: number) => metrics.queueRestoredTotal.inc({ plugin }, jobs)
+  return { queue, isAvailable: () => available, upkeep: (signal) => runReconciler({ database, queue, logger, onRestored }, signal) }
 }

@@ -9,6 +9,7 @@ import { lostRow } from './outcome.ts'
 import type { PluginDirectory, RunnablePlugin } from './plugin-port.ts'
 import type { RateTokens } from './rate-tokens/rate-tokens.ts'
 import type { Slots } from './slots.ts'
+import type { WorkerRegistry } from './worker-registry.ts'
 
 export interface ConsumerOptions extends JobRunContext {
   readonly plugin: PluginName
@@ -17,6 +18,8 @@ export interface ConsumerOptions extends JobRunContext {
   readonly database: Database
   readonly rateTokens: RateTokens
   readonly slots: Slots
+  /** Tells whether another worker runs a version that has an action which the one here has not. Default: never. */
+  readonly workers?: Pick<WorkerRegistry, 'isElsewhere'>
 }
 
 /**
@@ -41,6 +44,8 @@ const LARGEST_CLAIM = 500
 /** Outcomes that may wait to be recorded beyond the slots: bounds memory while Postgres is slower than the handlers. */
 const UNSETTLED_ALLOWANCE = 2_000
 const PAUSE_AFTER_ERROR_MS = 1_000
+/** How long a job that only other workers can run waits for one of them to claim it. */
+const HAND_OVER_MS = 100
 
 export function createConsumer(options: ConsumerOptions): Consumer {
   const { plugin: name, queue, slots, metrics, logger } = options
@@ -85,7 +90,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       const claims = await queue.claim(name, granted)
       if (claims.length === granted) hopeful = true
       if (claims.length < granted) await giveBack(plugin, granted - claims.length)
-      for (const ready of await prepare(claims)) {
+      for (const ready of await keepOwn(await prepare(claims))) {
         start(plugin, ready.claim, ready.job)
         unused--
       }
@@ -147,6 +152,20 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     }
     await Promise.all(lost)
     return ready
+  }
+
+  /** While versions of a plugin run side by side, a job goes to a worker that has its action. */
+  async function keepOwn(ready: { claim: Claim; job: StoredJob }[]): Promise<{ claim: Claim; job: StoredJob }[]> {
+    const { workers } = options
+    if (workers === undefined) return ready
+    const actions = [...new Set(ready.filter(({ job }) => job.kind === 'action').map(({ job }) => job.name))]
+    const elsewhere = await Promise.all(actions.map((action) => workers.isElsewhere(name, action)))
+    const foreign = new Set(actions.filter((_, index) => elsewhere[index]))
+    if (foreign.size === 0) return ready
+    const runAt = new Date(options.clock.now() + HAND_OVER_MS * (0.5 + options.random()))
+    const isForeign = ({ job }: { job: StoredJob }) => job.kind === 'action' && foreign.has(job.name)
+    await queue.release(ready.filter(isForeign).map(({ claim, job }) => ({ claim, priority: job.priority, runAt })))
+    return ready.filter((each) => !isForeign(each))
   }
 
   async function recordLost(claim: Claim, job: StoredJob): Promise<StoredJob | undefined> {

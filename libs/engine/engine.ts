@@ -20,6 +20,7 @@ import { createSettler } from './settle.ts'
 import { createSubmitter } from './submit.ts'
 import { createSubscribers, createSubscriptionRegistry } from './subscriptions.ts'
 import { createWaiters } from './waiters.ts'
+import type { WorkerRegistry } from './worker-registry.ts'
 
 export interface EngineOptions {
   readonly database: Database
@@ -30,6 +31,8 @@ export interface EngineOptions {
   readonly logger: Logger
   /** Names this process in the log: `host/pid`. */
   readonly worker: string
+  /** Which worker runs which version of a plugin. Default: all run the same. */
+  readonly workers?: WorkerRegistry
   readonly clock?: Clock
   readonly ids?: Ids
   /** In [0, 1), for the jitter of retries. */
@@ -130,6 +133,7 @@ export function createEngine(options: EngineOptions): RunningEngine {
         settler,
         rateTokens,
         random: options.random ?? Math.random,
+        ...(options.workers === undefined ? {} : { workers: options.workers }),
       }),
 
     async close() {

@@ -4,7 +4,7 @@ import { jobId } from '../../event-log/ids.ts'
 import type { JobId, PluginName } from '../../event-log/ids.ts'
 import type { Database } from '../../postgres/sql.ts'
 import type { Logger } from '../../telemetry/logger.ts'
-import type { Claim, Queue, QueueEntry, RetryEntry } from '../port.ts'
+import type { Queue, QueueEntry, RetryEntry } from '../port.ts'
 import { createWake } from '../wake.ts'
 import type { Wake, WakeChannel } from '../wake.ts'
 import { checkServer, connect } from './check-server.ts'
@@ -188,8 +188,7 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
       } catch (err) {
         logger.warn({ err, jobs: entries.length }, 'jobs were accepted but could not be put on the queue; they are added once Redis takes them')
       }
-      const now = Date.now()
-      wake?.announce(new Set(entries.filter((entry) => entry.runAt === null || entry.runAt.getTime() <= now).map((entry) => entry.plugin)))
+      announceDue(entries)
     },
 
     claim: (plugin, limit) => claiming.claim(queueOf(plugin), limit),
@@ -211,13 +210,12 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
       } catch (err) {
         logger.warn({ err, jobs: done.length + retries.length }, 'Redis could not be told of recorded outcomes; these jobs are given out once more and then taken off')
       }
-      const now = Date.now()
-      wake?.announce(new Set(retries.filter(({ runAt }) => runAt.getTime() <= now).map(({ claim }) => claim.plugin)))
+      announceDue(retries.map(({ claim, runAt }) => ({ plugin: claim.plugin, runAt })))
     },
 
     async release(entries) {
       await putBack(entries, 0)
-      wake?.announce(new Set(entries.map(({ claim }) => claim.plugin)))
+      announceDue(entries.map(({ claim, runAt }) => ({ plugin: claim.plugin, runAt })))
     },
 
     async remove(_tx, entries) {
@@ -256,6 +254,16 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
     },
   }
 
+  function announceDue(entries: readonly Pick<QueueEntry, 'plugin' | 'runAt'>[]): void {
+    const now = Date.now()
+    const due = new Set<PluginName>()
+    for (const { plugin, runAt } of entries) {
+      if (runAt === null || runAt.getTime() <= now) due.add(plugin)
+      else wake?.at(plugin, runAt.getTime() - now)
+    }
+    if (due.size > 0) wake?.announce(due)
+  }
+
   async function putBack(entries: readonly RetryEntry[], ended: number): Promise<void> {
     const own = new Map(held.take(entries.map(({ claim }) => claim)).map((job) => [job.jobId, job]))
     const jobs = entries.flatMap(({ claim, priority, runAt }) => {
@@ -271,5 +279,3 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
 export function pointerOf(entry: QueueEntry): Pointer {
   return { jobId: entry.jobId, priority: entry.priority, runAt: entry.runAt?.getTime() ?? null, attempts: 0 }
 }
-
-export type { Claim }
