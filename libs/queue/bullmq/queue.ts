@@ -57,7 +57,6 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
   const ownChannel = subscriber === undefined ? undefined : createRedisChannel(client, subscriber, redis.prefix)
   const queues = new Map<PluginName, PluginQueue>()
   const declared = new Set<PluginName>()
-  const marks = new Map<PluginName, string | null>()
   const held = new HeldJobs()
   const claiming = createClaiming(database, held)
   const timers: NodeJS.Timeout[] = []
@@ -102,8 +101,7 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
         const seen = await look(client, queue, now)
         if (seen.due) due.push(plugin)
         // Lost data: before others are given what runs here, Redis has to know of it again.
-        if (seen.mark === null && (marks.get(plugin) ?? null) !== null) await extend(held.of(plugin))
-        marks.set(plugin, seen.mark)
+        if (seen.mark === null) await extend(held.of(plugin))
       }),
     )
     wake?.local(due)
