@@ -5,36 +5,47 @@ import type { Sql } from '../../postgres/sql.ts'
 import type { Claim } from '../port.ts'
 import type { HeldJob, HeldJobs } from './held-jobs.ts'
 import { recover } from './lost.ts'
-import type { PluginQueue } from './plugin-queue.ts'
-import { Rides } from './rides.ts'
-import type { HeldByToken } from './rides.ts'
+import type { PluginQueue, PutBack } from './plugin-queue.ts'
+import { Prefetched } from './prefetched.ts'
+import type { HeldByToken } from './prefetched.ts'
 
 /** One round trip asks for at most so many jobs. */
 const LARGEST_CHUNK = 500
+/** After so many claims in a row that found all they asked for, acknowledgements bring the next jobs along. */
+const BUSY_AFTER = 2
 
 /** How jobs leave the queue, in both directions: into the hands of this process, and away once their outcome is recorded. */
 export interface Claiming {
   claim(queue: PluginQueue, limit: number): Promise<Claim[]>
-  /** Outcomes of these are about to commit. */
-  expect(claims: readonly Claim[]): void
-  /** Takes held jobs off the queue; claims that wait get the next ones. True: there seem to be more. */
+  /** Takes held jobs off the queue. True: jobs came along, so a claim now finds some. */
   finish(queue: PluginQueue, done: readonly HeldJob[]): Promise<boolean>
-  stop(): void
+  /** Puts back what came along and nobody has claimed. */
+  stop(): Promise<void>
 }
 
-/** `database`: tells of a job whose holder went silent whether its outcome was recorded all the same. */
-export function createClaiming(database: Sql, held: HeldJobs): Claiming {
-  const rides = new Rides()
+export interface ClaimingOptions {
+  /** Tells of a job whose holder went silent whether its outcome was recorded all the same. */
+  readonly database: Sql
+  readonly held: HeldJobs
+  /** Called with jobs that came along but nobody claimed. Never rejects. */
+  readonly giveBack: (plugin: PluginName, jobs: readonly PutBack[]) => Promise<void>
+}
+
+export function createClaiming({ database, held, giveBack }: ClaimingOptions): Claiming {
   const me = randomUUID()
   let tokens = 0
   /** How many jobs the next claim of a plugin may expect to find: a command that finds none is one too many. */
   const expected = new Map<PluginName, number>()
-  /** Plugins whose last claim found as many jobs as it asked for. */
-  const busy = new Set<PluginName>()
+  /** How many claims in a row found as many jobs as they asked for. */
+  const streaks = new Map<PluginName, number>()
+  const prefetched = new Prefetched((plugin, jobs) =>
+    // One that was lost before is left to be found again: put back, it would count as never lost.
+    giveBack(plugin, jobs.filter((job) => job.stalls === 0).map(({ token, jobId, priority, attempts }) => ({ token, pointer: { jobId, priority, runAt: null, attempts } }))),
+  )
 
   async function ask(queue: PluginQueue, limit: number): Promise<readonly HeldByToken[]> {
     const found: HeldByToken[] = []
-    for (;;) {
+    while (found.length < limit) {
       const size = Math.min(expected.get(queue.plugin) ?? 1, limit - found.length, LARGEST_CHUNK)
       const answers = await Promise.allSettled(
         Array.from({ length: size }, async () => {
@@ -49,26 +60,26 @@ export function createClaiming(database: Sql, held: HeldJobs): Claiming {
       // What was handed out before the connection broke is ours.
       if (failed !== undefined && found.length === 0) throw failed.reason
       expected.set(queue.plugin, taken.length === size ? Math.min(size * 2, LARGEST_CHUNK) : Math.max(1, taken.length))
-      if (failed !== undefined || taken.length < size || found.length >= limit) return found
+      if (failed !== undefined || taken.length < size) break
     }
+    return found
   }
 
   /** Jobs whose holder went silent: which of them are lost, and which only seem so. */
   async function judge(queue: PluginQueue, taken: readonly HeldByToken[]): Promise<Claim[]> {
     const now = Date.now()
-    const suspects = taken.filter((job) => job.stalls > 0)
-    const stored = suspects.length === 0 ? new Map<JobId, never>() : new Map((await findJobs(database, suspects.map((job) => job.jobId))).map((job) => [job.id, job]))
+    const suspects = taken.filter((job) => job.stalls > 0).map((job) => job.jobId)
+    const stored = new Map((await findJobs(database, suspects)).map((job): [JobId, typeof job] => [job.id, job]))
     const claims: Claim[] = []
-    const early: { token: string; pointer: { jobId: JobId; priority: number; runAt: number; attempts: number } }[] = []
-    for (const job of taken) {
-      const row = stored.get(job.jobId)
-      const recovery = recover(job, row, now)
+    const early: PutBack[] = []
+    for (const { jobId, token, priority, ...rest } of taken) {
+      const recovery = recover({ jobId, priority, ...rest }, stored.get(jobId), now)
       if (recovery.kind === 'put back') {
-        early.push({ token: job.token, pointer: { jobId: job.jobId, priority: row?.priority ?? 50, runAt: recovery.runAt, attempts: recovery.attempts } })
+        early.push({ token, pointer: { jobId, priority, runAt: recovery.runAt, attempts: recovery.attempts } })
         continue
       }
-      held.add({ jobId: job.jobId, plugin: queue.plugin, token: job.token, attempts: recovery.attempts }, now)
-      claims.push({ jobId: job.jobId, plugin: queue.plugin, lost: recovery.lost })
+      held.add({ jobId, plugin: queue.plugin, token, attempts: recovery.attempts }, now)
+      claims.push({ jobId, plugin: queue.plugin, lost: recovery.lost })
     }
     if (early.length > 0) await queue.putBack(early)
     return claims
@@ -77,45 +88,30 @@ export function createClaiming(database: Sql, held: HeldJobs): Claiming {
   return {
     async claim(queue, limit) {
       const { plugin } = queue
-      const rode = busy.has(plugin) && rides.isExpected(plugin)
-      const brought = rode ? await rides.wait(plugin, limit) : []
-      const taken = brought.length > 0 ? brought : await ask(queue, limit)
-      if (taken.length >= limit || brought.length > 0) busy.add(plugin)
-      else busy.delete(plugin)
+      const along = prefetched.take(plugin, limit)
+      const taken = along.length > 0 ? along : await ask(queue, limit)
+      // What came along says that there is more, whatever the limit was.
+      if (along.length === 0) streaks.set(plugin, taken.length >= limit ? (streaks.get(plugin) ?? 0) + 1 : 0)
       return judge(queue, taken)
-    },
-
-    expect(claims) {
-      for (const [plugin, own] of Map.groupBy(claims, (claim) => claim.plugin)) rides.expect(plugin, own.length)
     },
 
     async finish(queue, done) {
       const { plugin } = queue
-      rides.arrived(plugin, done.length)
-      const served: { ride: ReturnType<Rides['next']>; jobs: HeldByToken[] }[] = []
-      const riders: (typeof served)[number][] = []
-      while (riders.length < done.length) {
-        const ride = rides.next(plugin)
-        if (ride === undefined) break
-        const one = { ride, jobs: [] }
-        served.push(one)
-        for (let seat = 0; seat < ride.wanted && riders.length < done.length; seat++) riders.push(one)
-      }
+      const bring = (streaks.get(plugin) ?? 0) >= BUSY_AFTER
       const answers = await Promise.allSettled(
-        done.map(async ({ jobId, token }, index) => {
-          const rider = riders[index]
-          const finished = await queue.finish(jobId, token, rider !== undefined)
-          const next = finished.kind === 'done' ? finished.next : undefined
-          if (next !== undefined) rider?.jobs.push({ ...next, token })
+        done.map(async ({ jobId, token }) => {
+          const finished = await queue.finish(jobId, token, bring)
+          return finished.kind === 'done' && finished.next !== undefined ? [{ ...finished.next, token }] : []
         }),
       )
-      const more = served.length > 0 && served.every(({ ride, jobs }) => jobs.length > 0 && ride !== undefined)
-      for (const { ride, jobs } of served) ride?.deliver(jobs)
+      const along = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
+      prefetched.add(plugin, along)
+      if (bring && along.length < done.length) streaks.set(plugin, 0)
       const failed = answers.find((answer) => answer.status === 'rejected')
       if (failed !== undefined) throw failed.reason
-      return more
+      return along.length > 0
     },
 
-    stop: () => rides.stop(),
+    stop: () => prefetched.stop(),
   }
 }

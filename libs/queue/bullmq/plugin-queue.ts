@@ -2,7 +2,7 @@ import { Job, Queue, QueueKeys, RedisQueueBackend } from 'bullmq'
 import type { RedisConnection } from 'bullmq'
 import { jobId } from '../../event-log/ids.ts'
 import type { JobId, PluginName } from '../../event-log/ids.ts'
-import { bullPriority } from './priority.ts'
+import { bullPriority, ownPriority } from './priority.ts'
 import type { RedisClient } from './client.ts'
 
 /** A job to be put on the queue. `attempts`: how many of its attempts had ended by then. */
@@ -14,9 +14,16 @@ export interface Pointer {
   readonly attempts: number
 }
 
+/** A held job that goes back on the queue. */
+export interface PutBack {
+  readonly token: string
+  readonly pointer: Pointer
+}
+
 /** What BullMQ handed out. */
 export interface Taken {
   readonly jobId: JobId
+  readonly priority: number
   /** As it was put on the queue. */
   readonly attempts: number
   /** How often a holder went silent since then. */
@@ -78,7 +85,7 @@ export class PluginQueue {
   }
 
   /** Puts held jobs back in one transaction each, so that no crash loses one. Those that are not held any more stay as they are. */
-  async putBack(jobs: readonly { readonly token: string; readonly pointer: Pointer }[]): Promise<void> {
+  async putBack(jobs: readonly PutBack[]): Promise<void> {
     const now = Date.now()
     await Promise.all(jobs.map(({ token, pointer }) => this.#scripts.replace(jobOf(pointer, now), token)))
   }
@@ -166,13 +173,13 @@ function jobOf({ jobId: id, priority, runAt, attempts }: Pointer, now: number) {
 
 function takenOf([job, id]: readonly unknown[]): Taken | undefined {
   if (typeof id !== 'string' || typeof job !== 'object' || job === null) return undefined
-  const { data, stalledCounter }: { data?: unknown; stalledCounter?: unknown } = job
-  return { jobId: jobId(id), attempts: Number(data), stalls: Number(stalledCounter ?? 0) }
+  const { data, priority, stalledCounter }: { data?: unknown; priority?: unknown; stalledCounter?: unknown } = job
+  return { jobId: jobId(id), priority: ownPriority(Number(priority)), attempts: Number(data), stalls: Number(stalledCounter ?? 0) }
 }
 
 /** Redis answers with the fields of the job's hash as a flat list. */
 function takenOfRaw([fields, id]: readonly unknown[]): Taken | undefined {
   if (typeof id !== 'string' || !Array.isArray(fields)) return undefined
   const valueOf = (name: string) => Number(fields[fields.indexOf(name) + 1])
-  return { jobId: jobId(id), attempts: valueOf('data'), stalls: fields.includes('stc') ? valueOf('stc') : 0 }
+  return { jobId: jobId(id), priority: ownPriority(valueOf('priority')), attempts: valueOf('data'), stalls: fields.includes('stc') ? valueOf('stc') : 0 }
 }

@@ -58,7 +58,14 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
   const queues = new Map<PluginName, PluginQueue>()
   const declared = new Set<PluginName>()
   const held = new HeldJobs()
-  const claiming = createClaiming(database, held)
+  const claiming = createClaiming({
+    database,
+    held,
+    giveBack: (plugin, jobs) =>
+      queueOf(plugin)
+        .putBack(jobs)
+        .catch((err: unknown) => logger.debug({ err, plugin }, 'jobs that nobody claimed could not be put back; they are found as lost')),
+  })
   const timers: NodeJS.Timeout[] = []
   let connection: RedisConnection | undefined
   let wake: Wake | undefined
@@ -162,7 +169,7 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
     async stop() {
       stopped = true
       for (const timer of timers) clearInterval(timer)
-      claiming.stop()
+      if (client.status === 'ready') await claiming.stop()
       await wake?.stop()
       await working
       connection = undefined
@@ -193,15 +200,13 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
     onReady: (plugin, listener) => wake?.on(plugin, listener) ?? (() => {}),
     heartbeat: (claims) => extend(held.see(claims, Date.now())),
 
-    async acknowledge(_tx, claims) {
-      claiming.expect(claims)
-    },
+    // Redis hears of outcomes once they are committed.
+    acknowledge: async () => {},
     retry: async () => {},
 
     async settled(done, retries) {
       try {
         await byPlugin(held.take(done), async (queue, own) => {
-          // What comes back with an acknowledgement is less than was asked for although more may wait.
           if (await claiming.finish(queue, own)) wake?.local([queue.plugin])
         })
         await putBack(retries, 1)
