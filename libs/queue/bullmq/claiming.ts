@@ -89,9 +89,9 @@ export function createClaiming({ database, held, giveBack }: ClaimingOptions): C
     async claim(queue, limit) {
       const { plugin } = queue
       const along = prefetched.take(plugin, limit)
-      const taken = along.length > 0 ? along : await ask(queue, limit)
-      // What came along says that there is more, whatever the limit was.
-      if (along.length === 0) streaks.set(plugin, taken.length >= limit ? (streaks.get(plugin) ?? 0) + 1 : 0)
+      // Without asking for the rest, as many jobs as came along would be all that ever run at the same time.
+      const taken = along.length < limit ? [...along, ...(await ask(queue, limit - along.length))] : along
+      streaks.set(plugin, taken.length >= limit ? (streaks.get(plugin) ?? 0) + 1 : 0)
       return judge(queue, taken)
     },
 
@@ -106,7 +106,6 @@ export function createClaiming({ database, held, giveBack }: ClaimingOptions): C
       )
       const along = answers.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value : []))
       prefetched.add(plugin, along)
-      if (bring && along.length < done.length) streaks.set(plugin, 0)
       const failed = answers.find((answer) => answer.status === 'rejected')
       if (failed !== undefined) throw failed.reason
       return along.length > 0

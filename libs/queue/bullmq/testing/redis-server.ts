@@ -40,11 +40,13 @@ export async function startRedisServer(args: readonly string[] = []): Promise<Re
       await ended
     }
     const output: string[] = []
+    let ready = false
     for await (const line of createInterface({ input: server.stdout })) {
       output.push(line)
-      if (line.includes('Ready to accept connections')) break
+      ready = line.includes('Ready to accept connections')
+      if (ready) break
     }
-    if (server.exitCode !== null) throw new Error(`redis-server ended before it was ready:\n${output.join('\n')}`)
+    if (!ready) throw new Error(`redis-server ended before it was ready:\n${output.join('\n')}`)
     server.stdout.resume()
   }
   await start()
