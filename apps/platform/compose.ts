@@ -159,3 +159,18 @@ async function openBullmq(stack: AsyncDisposableStack, redis: Config['redis'], {
   const onRestored = (plugin: string, jobs: number) => metrics.queueRestoredTotal.inc({ plugin }, jobs)
   return { queue, isAvailable: () => available, upkeep: (signal) => runReconciler({ database, queue, logger, onRestored }, signal) }
 }
+
+/** Whether the configured Redis is there and fit; returns what it is. Throws XCoreError `queue_unavailable`, `queue_unsuitable`. */
+export async function probeRedis(redis: Config['redis'] & { readonly url: string }): Promise<string> {
+  const [{ createClient, shownAddress }, { checkServer, connect }] = await Promise.all([
+    import('../../libs/queue/bullmq/client.ts'),
+    import('../../libs/queue/bullmq/check-server.ts'),
+  ])
+  const client = createClient(redis, 'commands')
+  try {
+    await connect(client, redis)
+    return `Redis ${await checkServer(client, redis)} at ${shownAddress(redis)}`
+  } finally {
+    client.disconnect()
+  }
+}

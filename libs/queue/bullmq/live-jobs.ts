@@ -1,6 +1,7 @@
 import { jobId, pluginName } from '../../event-log/ids.ts'
 import type { JobId, PluginName } from '../../event-log/ids.ts'
 import type { Database, Sql, Statement } from '../../postgres/sql.ts'
+import type { QueueFilter } from '../port.ts'
 import type { Pointer } from './plugin-queue.ts'
 
 /**
@@ -104,4 +105,18 @@ export async function stillLive(sql: Sql, ids: readonly JobId[]): Promise<LiveJo
 
 function liveJob(row: Row): LiveJob {
   return { jobId: jobId(row.id), plugin: pluginName(row.plugin), priority: row.priority, attempts: row.attempt, runAt: row.run_at.getTime() }
+}
+
+const NEWEST_LIVE: Statement = {
+  name: 'queue_newest_live',
+  text: `
+    select id::text from xcore.jobs
+    where finished_at is null and ($1::text is null or plugin = $1) and ($2::uuid is null or id < $2::uuid)
+    order by id desc limit $3`,
+}
+
+/** Ids of live jobs, newest first; those that run are among them. */
+export async function listLive(sql: Sql, filter: Omit<QueueFilter, 'held'>): Promise<JobId[]> {
+  const rows = await sql.query<{ id: string }>(NEWEST_LIVE, [filter.plugin ?? null, filter.before ?? null, filter.limit])
+  return rows.map((row) => jobId(row.id))
 }

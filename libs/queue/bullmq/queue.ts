@@ -13,7 +13,8 @@ import { createClient } from './client.ts'
 import { HeldJobs } from './held-jobs.ts'
 import { PluginQueue } from './plugin-queue.ts'
 import type { Pointer } from './plugin-queue.ts'
-import { depthOf, heldSince, idsOf, look } from './reads.ts'
+import { listLive } from './live-jobs.ts'
+import { depthOf, heldSince, idsOf, look, waitingCount } from './reads.ts'
 import { createRedisChannel } from './redis-channel.ts'
 import { declareQueues, declaredQueues } from './registry.ts'
 import { restoreHeld } from './restore-held.ts'
@@ -34,6 +35,9 @@ export interface BullmqQueueOptions {
   /** Told when Redis goes away and when it is back. */
   readonly onAvailable?: (available: boolean) => void
 }
+
+/** Up to so many waiting jobs are listed from Redis. */
+const DEEP = 10_000
 
 /** The queue, and what the reconciler needs of it. */
 export interface BullmqQueue extends Queue {
@@ -245,6 +249,8 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
     },
 
     async list(filter) {
+      // Redis keeps no order by id: a deep queue is read from the jobs table, whose newest rows hold most of it.
+      if (!filter.held && (await isDeep(filter.plugin))) return listLive(database, filter)
       const plugins = filter.plugin === undefined ? await declaredQueues(database) : [filter.plugin]
       const ids = (await Promise.all(plugins.map((plugin) => idsOf(client, queueOf(plugin), filter.held)))).flat()
       const { before } = filter
@@ -255,6 +261,12 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
       const now = Date.now()
       return Promise.all((await declaredQueues(database)).map((plugin) => depthOf(client, queueOf(plugin), now)))
     },
+  }
+
+  async function isDeep(plugin: PluginName | undefined): Promise<boolean> {
+    const plugins = plugin === undefined ? await declaredQueues(database) : [plugin]
+    const counts = await Promise.all(plugins.map((each) => waitingCount(client, queueOf(each))))
+    return counts.reduce((sum, count) => sum + count, 0) > DEEP
   }
 
   function announceDue(entries: readonly Pick<QueueEntry, 'plugin' | 'runAt'>[]): void {
@@ -280,5 +292,5 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
 }
 
 export function pointerOf(entry: QueueEntry): Pointer {
-  return { jobId: entry.jobId, priority: entry.priority, runAt: entry.runAt?.getTime() ?? null, attempts: 0 }
+  return { jobId: entry.jobId, priority: entry.priority, runAt: entry.runAt?.getTime() ?? null, attempts: entry.attempts ?? 0 }
 }
