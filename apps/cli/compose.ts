@@ -83,7 +83,13 @@ export async function moveBetweenQueues(options: MoveBetweenQueuesOptions): Prom
     )
   }
   const open = async (driver: QueueDriver) =>
-    (await openQueue(stack, { ...config, queue: { driver } }, { url, database, notifications, logger, metrics: createMetrics(), role: 'cli' })).queue
+    (
+      await openQueue(
+        stack,
+        { ...config, queue: { driver } },
+        { url, database, notifications, logger, metrics: createMetrics(), role: 'cli' },
+      )
+    ).queue
   const from = await open(to === 'bullmq' ? 'pg-boss' : 'bullmq')
-  return moveJobs({ database, from, to: await open(to), onProgress: options.onProgress })
+  return await moveJobs({ database, from, to: await open(to), onProgress: options.onProgress })
 }

@@ -95,7 +95,13 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
   const duties = { database, queue, metrics, logger, clock: systemClock, retentionDays: config.retention.days, workers, plugins: host }
   leadership.lead(async (term) => void (await Promise.all([runMaintenance(duties, term), upkeep(term)])))
 
-  const readiness = createReadiness({ database, plugins: () => host.statuses(), draining: draining.signal, queueAvailable: isAvailable, workers })
+  const readiness = createReadiness({
+    database,
+    plugins: () => host.statuses(),
+    draining: draining.signal,
+    queueAvailable: isAvailable,
+    workers,
+  })
   const serve = (consumers: Pick<Consumers, 'plugins'>) => workers.serve(() => servedOf(host, consumers.plugins()))
   return { engine, host, queue, metrics, readiness, draining, serve }
 }
@@ -128,7 +134,10 @@ export function openQueue(stack: AsyncDisposableStack, config: Pick<Config, 'que
   return config.queue.driver === 'bullmq' ? openBullmq(stack, config.redis, parts) : openPgBoss(stack, parts)
 }
 
-async function openPgBoss(stack: AsyncDisposableStack, { url, database, notifications, logger, metrics, role }: QueueParts): Promise<OpenQueue> {
+async function openPgBoss(
+  stack: AsyncDisposableStack,
+  { url, database, notifications, logger, metrics, role }: QueueParts,
+): Promise<OpenQueue> {
   const { createPgBossQueue } = await import('../../libs/queue/pg-boss/queue.ts')
   // A claim that a crash of Postgres forgets only makes its job run again: it need not wait for the disk.
   const claims = openDatabase(stack, { url, applicationName: `xcore ${role} claims`, max: 4, synchronousCommit: 'off', logger })
@@ -139,10 +148,17 @@ async function openPgBoss(stack: AsyncDisposableStack, { url, database, notifica
   return { queue, isAvailable: () => true, upkeep: async () => {} }
 }
 
-async function openBullmq(stack: AsyncDisposableStack, redis: Config['redis'], { database, logger, metrics }: QueueParts): Promise<OpenQueue> {
+async function openBullmq(
+  stack: AsyncDisposableStack,
+  redis: Config['redis'],
+  { database, logger, metrics }: QueueParts,
+): Promise<OpenQueue> {
   const { url } = redis
   if (url === null) {
-    throw new XCoreError('config_invalid', 'queue.driver: bullmq needs a Redis. Set REDIS_URL=redis://HOST:6379, or unset XCORE_QUEUE_DRIVER.')
+    throw new XCoreError(
+      'config_invalid',
+      'queue.driver: bullmq needs a Redis. Set REDIS_URL=redis://HOST:6379, or unset XCORE_QUEUE_DRIVER.',
+    )
   }
   const [{ createBullmqQueue }, { runReconciler }] = await Promise.all([
     import('../../libs/queue/bullmq/queue.ts'),

@@ -76,5 +76,7 @@ async function workersCheck(workers: Pick<WorkerRegistry, 'served'>, plugins: re
   const served = await workers.served().catch(() => undefined)
   if (served === undefined) return { name: 'workers', ok: true, detail: 'not known now' }
   const unserved = plugins.filter(({ name, state }) => state === 'ready' && !served.has(name)).map(({ name }) => name)
-  return unserved.length === 0 ? { name: 'workers', ok: true } : { name: 'workers', ok: true, detail: `no worker runs the jobs of ${unserved.join(', ')}` }
+  return unserved.length === 0
+    ? { name: 'workers', ok: true }
+    : { name: 'workers', ok: true, detail: `no worker runs the jobs of ${unserved.join(', ')}` }
 }

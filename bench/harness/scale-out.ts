@@ -43,7 +43,13 @@ export async function scaleOut(servers: Servers, options: BenchOptions): Promise
   return [...runs].map(([{ contender, workers }, own]) => ({ contender: contender.name, workers, runs: own, median: medianRun(own) }))
 }
 
-async function once(contender: Contender, count: number, place: Place, servers: Servers, { jobs, profile }: BenchOptions): Promise<ScaleOutRun> {
+async function once(
+  contender: Contender,
+  count: number,
+  place: Place,
+  servers: Servers,
+  { jobs, profile }: BenchOptions,
+): Promise<ScaleOutRun> {
   await contender.prepare(place)
   await using stack = new AsyncDisposableStack()
   const start = async (role: 'worker' | 'producer') => {

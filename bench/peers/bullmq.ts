@@ -25,7 +25,11 @@ const bare = (name: string, options: object): Contender => ({
       async submit(jobs) {
         for (const indexes of chunks(jobs, BATCH)) {
           await queue.addBulk(
-            indexes.map((index) => ({ name: 'noop', data: smallJob(index), opts: { removeOnComplete: true, jobId: randomUUID(), ...options } })),
+            indexes.map((index) => ({
+              name: 'noop',
+              data: smallJob(index),
+              opts: { removeOnComplete: true, jobId: randomUUID(), ...options },
+            })),
           )
         }
       },

@@ -36,7 +36,7 @@ const BATCH = 1_000
 export async function moveJobs({ database, from, to, onProgress }: MoveOptions): Promise<number> {
   const total = (await database.query<{ count: number }>(COUNT))[0]?.count ?? 0
   let moved = 0
-  for (let last = '00000000-0000-0000-0000-000000000000'; ; ) {
+  for (let last = '00000000-0000-0000-0000-000000000000'; ;) {
     const rows = await database.query<Row>(LIVE, [last, BATCH])
     const final = rows.at(-1)
     if (final === undefined) return moved
@@ -55,5 +55,11 @@ export async function moveJobs({ database, from, to, onProgress }: MoveOptions):
 
 function entryOf(row: Row): QueueEntry {
   const due = row.run_at.getTime() <= Date.now()
-  return { jobId: jobId(row.id), plugin: pluginName(row.plugin), priority: row.priority, runAt: due ? null : row.run_at, attempts: row.attempt }
+  return {
+    jobId: jobId(row.id),
+    plugin: pluginName(row.plugin),
+    priority: row.priority,
+    runAt: due ? null : row.run_at,
+    attempts: row.attempt,
+  }
 }

@@ -36,7 +36,10 @@ const RENEW: Statement = {
   text: `insert into xcore.workers (worker, plugins) values ($1, $2::jsonb)
     on conflict (worker) do update set plugins = excluded.plugins, seen_at = now()`,
 }
-const LEAVE: Statement = { name: 'workers_leave', text: `delete from xcore.workers where worker = $1 or seen_at < now() - interval '1 hour'` }
+const LEAVE: Statement = {
+  name: 'workers_leave',
+  text: `delete from xcore.workers where worker = $1 or seen_at < now() - interval '1 hour'`,
+}
 const ALL: Statement = {
   name: 'workers_all',
   text: `select worker, plugins from xcore.workers where seen_at > now() - $1::float8 * interval '1 millisecond'`,
@@ -80,7 +83,10 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
       list = plugins
       unlisten = notifications.listen('xcore_plugins', () => (known = undefined))
       await renew()
-      timer = setInterval(() => void renew().catch((err: unknown) => logger.debug({ err }, 'this worker could not renew its entry in the list of workers')), renewMs)
+      timer = setInterval(
+        () => void renew().catch((err: unknown) => logger.debug({ err }, 'this worker could not renew its entry in the list of workers')),
+        renewMs,
+      )
       await notifications.notify('xcore_plugins', worker).catch(() => {})
     },
 
@@ -89,7 +95,9 @@ export function createWorkerRegistry(options: WorkerRegistryOptions): WorkerRegi
       clearInterval(timer)
       timer = undefined
       unlisten()
-      await database.query(LEAVE, [worker]).catch((err: unknown) => logger.debug({ err }, 'this worker could not leave the list of workers; it is dropped after a while'))
+      await database
+        .query(LEAVE, [worker])
+        .catch((err: unknown) => logger.debug({ err }, 'this worker could not leave the list of workers; it is dropped after a while'))
     },
 
     async served() {

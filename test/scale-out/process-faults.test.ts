@@ -13,7 +13,9 @@ describe('a process fails', NEEDS_REDIS, () => {
     const api = await at.api()
     const first = await at.worker({ XCORE_TEST_HOLD: 'yes' })
     await submit(api.url, 'hold', 50)
-    await until('50 run', async () => /^xcore_worker_slots_busy\{plugin="probe"\} 50$/m.test(await (await fetch(`${first.url}/metrics`)).text()))
+    await until('50 run', async () =>
+      /^xcore_worker_slots_busy\{plugin="probe"\} 50$/m.test(await (await fetch(`${first.url}/metrics`)).text()),
+    )
     first.child.kill('SIGKILL')
     await first.ended
     const second = await at.worker()

@@ -63,4 +63,25 @@ describe('Redis fails', NEEDS_REDIS, () => {
     await at.redis.start()
     await allEnd(at, 302, 'succeeded', 90)
   })
+
+  test('Redis is out of memory: the api goes on accepting, everything runs in the end', async () => {
+    await using at = await ground()
+    const api = await at.api()
+    const redis = new Redis(at.redis.url)
+    try {
+      await call(api.url, 'ping')
+      await until('Redis has its mark', async () => (await redis.hget('xcore:{probe}:meta', 'xcore')) !== null)
+      const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1])
+      await redis.config('SET', 'maxmemory', String(used + 1_000_000))
+      for (let batch = 0; batch < 20; batch++) await submit(api.url, 'ping', 150)
+      await api.line((line) => line.includes('could not be put on the queue') && line.includes('OOM'))
+      assert.ok((await redis.zcard('xcore:{probe}:prioritized')) < 3_000)
+      const worker = await at.worker()
+      await allEnd(at, 3_001, 'succeeded', 100).catch((error: unknown) => {
+        throw new Error(worker.lines.join('\n'), { cause: error })
+      })
+    } finally {
+      redis.disconnect()
+    }
+  })
 })

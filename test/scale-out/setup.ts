@@ -44,7 +44,9 @@ export interface Ground extends AsyncDisposable {
 }
 
 /** A Redis, a database and a folder with a plugin; processes that are started on it end with it. */
-export async function ground(options: { readonly redisArgs?: readonly string[]; readonly files?: Record<string, string>; readonly databaseUrl?: string } = {}): Promise<Ground> {
+export async function ground(
+  options: { readonly redisArgs?: readonly string[]; readonly files?: Record<string, string>; readonly databaseUrl?: string } = {},
+): Promise<Ground> {
   await using stack = new AsyncDisposableStack()
   const redis = stack.use(await startRedisServer(options.redisArgs))
   const folder = stack.use(await testFolder())
@@ -54,7 +56,8 @@ export async function ground(options: { readonly redisArgs?: readonly string[]; 
   stack.defer(() => database.close())
   const env = { XCORE_HTTP_PORT: '0', XCORE_WORKER_METRICS_PORT: '0', DATABASE_URL: databaseUrl, REDIS_URL: redis.url }
   const own = stack.move()
-  const start = async (args: readonly string[], more: Record<string, string>) => own.use(await startCli(args, { cwd: folder.path, env: { ...env, ...more } }))
+  const start = async (args: readonly string[], more: Record<string, string>) =>
+    own.use(await startCli(args, { cwd: folder.path, env: { ...env, ...more } }))
   return {
     redis,
     folder,
@@ -72,7 +75,11 @@ export interface Answer {
   readonly body: Record<string, unknown>
 }
 
-export async function call(url: string, action: string, options: { payload?: object; wait?: number; delay?: number; plugin?: string } = {}): Promise<Answer> {
+export async function call(
+  url: string,
+  action: string,
+  options: { payload?: object; wait?: number; delay?: number; plugin?: string } = {},
+): Promise<Answer> {
   const { payload = {}, wait, delay, plugin = 'probe' } = options
   const response = await fetch(`${url}/ipc/${plugin}/${action}`, {
     method: 'POST',
@@ -107,9 +114,11 @@ export async function states(database: PooledDatabase): Promise<Record<string, n
 /** Every job that was accepted ends in this state, exactly once by the log. */
 export async function allEnd(at: Ground, accepted: number, state = 'succeeded', seconds = 60): Promise<void> {
   let seen: Record<string, number> = {}
-  await until(`${accepted} jobs ${state}`, async () => ((seen = await states(at.database)), seen[state] === accepted), seconds).catch((error: unknown) => {
-    throw new Error(`found ${JSON.stringify(seen)}`, { cause: error })
-  })
+  await until(`${accepted} jobs ${state}`, async () => ((seen = await states(at.database)), seen[state] === accepted), seconds).catch(
+    (error: unknown) => {
+      throw new Error(`found ${JSON.stringify(seen)}`, { cause: error })
+    },
+  )
   assert.deepEqual(await states(at.database), { [state]: accepted })
   const twice = await at.database.run(
     `select stream from xcore.event_log where type in ('job.succeeded', 'job.failed', 'job.dead', 'job.cancelled') group by stream having count(*) > 1`,

@@ -27,6 +27,10 @@ export async function checkGroups(config: Config): Promise<Finding[]> {
   const unserved = plugins.filter((name) => !matchers.some((matches) => matches(name)))
   if (unserved.length === 0) return [ok('worker groups', groups.map(([name]) => name).join(', '))]
   return [
-    warn('worker groups', `no group of worker.groups takes ${unserved.join(', ')}`, 'Add them to a group, or start a worker without --group.'),
+    warn(
+      'worker groups',
+      `no group of worker.groups takes ${unserved.join(', ')}`,
+      'Add them to a group, or start a worker without --group.',
+    ),
   ]
 }

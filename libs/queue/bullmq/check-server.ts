@@ -42,7 +42,10 @@ function unreachable(settings: RedisSettings, cause: unknown): XCoreError {
   const remedy = /WRONGPASS|NOAUTH|NOPERM|invalid username/i.test(message)
     ? 'Put the user and password that Redis expects into redis.url (REDIS_URL): redis://USER:PASSWORD@HOST:PORT.'
     : 'Check redis.url (REDIS_URL), redis.topology and that Redis runs; `rediss://` is for TLS.'
-  return new XCoreError('queue_unavailable', `Expected a Redis at ${shownAddress(settings)}, found: ${message}. ${remedy}`, { cause, retryAfterSeconds: 5 })
+  return new XCoreError('queue_unavailable', `Expected a Redis at ${shownAddress(settings)}, found: ${message}. ${remedy}`, {
+    cause,
+    retryAfterSeconds: 5,
+  })
 }
 
 /** Throws XCoreError `queue_unsuitable` when jobs would not be safe on this server. Returns its version. */
@@ -54,9 +57,15 @@ export async function checkServer(client: RedisClient, settings: RedisSettings):
     version = fieldOf(info, 'redis_version') ?? '0'
     checkVersion(version, settings)
     checkPolicy(fieldOf(info, 'maxmemory_policy'), settings)
-    const topology = fieldOf(info, 'cluster_enabled') === '1' ? 'cluster' : settings.topology === 'cluster' ? 'standalone' : settings.topology
+    const topology =
+      fieldOf(info, 'cluster_enabled') === '1' ? 'cluster' : settings.topology === 'cluster' ? 'standalone' : settings.topology
     if (topology !== settings.topology) {
-      throw unsuitable(settings, `redis.topology ${topology}`, `redis.topology ${settings.topology}`, `Set redis.topology (XCORE_REDIS_TOPOLOGY) to ${topology}.`)
+      throw unsuitable(
+        settings,
+        `redis.topology ${topology}`,
+        `redis.topology ${settings.topology}`,
+        `Set redis.topology (XCORE_REDIS_TOPOLOGY) to ${topology}.`,
+      )
     }
   }
   return version
@@ -65,7 +74,12 @@ export async function checkServer(client: RedisClient, settings: RedisSettings):
 function checkVersion(version: string, settings: RedisSettings): void {
   const [major = 0, minor = 0] = version.split('.').map(Number)
   if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return
-  throw unsuitable(settings, `Redis ${OLDEST.join('.')} or newer`, `version ${version}`, 'Upgrade Redis (it is developed on 7), or use a compatible Valkey.')
+  throw unsuitable(
+    settings,
+    `Redis ${OLDEST.join('.')} or newer`,
+    `version ${version}`,
+    'Upgrade Redis (it is developed on 7), or use a compatible Valkey.',
+  )
 }
 
 function checkPolicy(policy: string | undefined, settings: RedisSettings): void {

@@ -29,9 +29,16 @@ export interface ClaimingOptions {
   readonly held: HeldJobs
   /** Called with jobs that came along but nobody claimed. Never rejects. */
   readonly giveBack: (plugin: PluginName, jobs: readonly PutBack[]) => Promise<void>
+  /** Called when Redis has no memory left for a claim. */
+  readonly makeRoom: (queue: PluginQueue) => Promise<void>
 }
 
-export function createClaiming({ database, held, giveBack }: ClaimingOptions): Claiming {
+/** Redis refuses every script that begins with a write that may need memory: claims among them, acknowledgements not. */
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('OOM')
+}
+
+export function createClaiming({ database, held, giveBack, makeRoom }: ClaimingOptions): Claiming {
   const me = randomUUID()
   let tokens = 0
   /** How many jobs the next claim of a plugin may expect to find: a command that finds none is one too many. */
@@ -40,7 +47,12 @@ export function createClaiming({ database, held, giveBack }: ClaimingOptions): C
   const streaks = new Map<PluginName, number>()
   const prefetched = new Prefetched((plugin, jobs) =>
     // One that was lost before is left to be found again: put back, it would count as never lost.
-    giveBack(plugin, jobs.filter((job) => job.stalls === 0).map(({ token, jobId, priority, attempts }) => ({ token, pointer: { jobId, priority, runAt: null, attempts } }))),
+    giveBack(
+      plugin,
+      jobs
+        .filter((job) => job.stalls === 0)
+        .map(({ token, jobId, priority, attempts }) => ({ token, pointer: { jobId, priority, runAt: null, attempts } })),
+    ),
   )
 
   async function ask(queue: PluginQueue, limit: number): Promise<readonly HeldByToken[]> {
@@ -58,7 +70,10 @@ export function createClaiming({ database, held, giveBack }: ClaimingOptions): C
       found.push(...taken)
       const failed = answers.find((answer) => answer.status === 'rejected')
       // What was handed out before the connection broke is ours.
-      if (failed !== undefined && found.length === 0) throw failed.reason
+      if (failed !== undefined && found.length === 0) {
+        if (isOutOfMemory(failed.reason)) await makeRoom(queue)
+        throw failed.reason
+      }
       expected.set(queue.plugin, taken.length === size ? Math.min(size * 2, LARGEST_CHUNK) : Math.max(1, taken.length))
       if (failed !== undefined || taken.length < size) break
     }
@@ -101,6 +116,8 @@ export function createClaiming({ database, held, giveBack }: ClaimingOptions): C
       const answers = await Promise.allSettled(
         done.map(async ({ jobId, token }) => {
           const finished = await queue.finish(jobId, token, bring)
+          // The lock had run out and the job may wait again: it is over all the same.
+          if (finished.kind === 'not held') await queue.remove([jobId])
           return finished.kind === 'done' && finished.next !== undefined ? [{ ...finished.next, token }] : []
         }),
       )

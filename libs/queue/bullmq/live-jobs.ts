@@ -52,7 +52,13 @@ const MOVE_MARK: Statement = {
  * Looks through what was requested up to `before` since the last time that `pass` did; `check` gets the live jobs of each page, oldest
  * first, before they are remembered.
  */
-export async function scanRequested(database: Database, pass: string, before: string, check: (jobs: readonly LiveJob[]) => Promise<unknown>, signal: AbortSignal): Promise<void> {
+export async function scanRequested(
+  database: Database,
+  pass: string,
+  before: string,
+  check: (jobs: readonly LiveJob[]) => Promise<unknown>,
+  signal: AbortSignal,
+): Promise<void> {
   let from = (await database.query<{ id: string }>(MARK, [pass]))[0]?.id ?? NO_ID
   while (!signal.aborted) {
     const rows = await database.query<Row>(REQUESTED, [from, before, PAGE])
@@ -80,7 +86,12 @@ const WATCHED: Statement = {
 const FORGET: Statement = { name: 'queue_watch_remove', text: `delete from xcore.queue_watch where job_id = any($1::uuid[])` }
 
 /** Goes through the remembered jobs, of some plugins or all, oldest first; forgets those that have finished. */
-export async function scanWatched(database: Database, plugins: readonly PluginName[] | null, check: (jobs: readonly LiveJob[]) => Promise<unknown>, signal: AbortSignal): Promise<void> {
+export async function scanWatched(
+  database: Database,
+  plugins: readonly PluginName[] | null,
+  check: (jobs: readonly LiveJob[]) => Promise<unknown>,
+  signal: AbortSignal,
+): Promise<void> {
   let from = NO_ID
   while (!signal.aborted) {
     const rows = await database.query<Row>(WATCHED, [from, plugins, PAGE])
@@ -104,7 +115,13 @@ export async function stillLive(sql: Sql, ids: readonly JobId[]): Promise<LiveJo
 }
 
 function liveJob(row: Row): LiveJob {
-  return { jobId: jobId(row.id), plugin: pluginName(row.plugin), priority: row.priority, attempts: row.attempt, runAt: row.run_at.getTime() }
+  return {
+    jobId: jobId(row.id),
+    plugin: pluginName(row.plugin),
+    priority: row.priority,
+    attempts: row.attempt,
+    runAt: row.run_at.getTime(),
+  }
 }
 
 const NEWEST_LIVE: Statement = {

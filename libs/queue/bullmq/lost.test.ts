@@ -73,6 +73,10 @@ describe('a job that is given out again', () => {
   })
 
   test('that has finished is not lost', () => {
-    assert.deepEqual(recover({ jobId: id, priority: 50, attempts: 0, stalls: 1 }, stored(1, 'succeeded'), NOW), { kind: 'run', lost: false, attempts: 1 })
+    assert.deepEqual(recover({ jobId: id, priority: 50, attempts: 0, stalls: 1 }, stored(1, 'succeeded'), NOW), {
+      kind: 'run',
+      lost: false,
+      attempts: 1,
+    })
   })
 })

@@ -65,7 +65,9 @@ export class PluginQueue {
 
   /** The settings that BullMQ keeps in Redis, and the mark by which a Redis that lost its data is told. */
   async declare(): Promise<void> {
-    await this.#client.hset(this.key('meta'), 'opts.maxLenEvents', EVENTS_KEPT)
+    // Read first: a Redis without memory refuses to write what is there already.
+    const known = await this.#client.hget(this.key('meta'), 'opts.maxLenEvents')
+    if (known !== String(EVENTS_KEPT)) await this.#client.hset(this.key('meta'), 'opts.maxLenEvents', EVENTS_KEPT)
   }
 
   /** Adds those that are not on the queue yet, in order. */
@@ -92,7 +94,11 @@ export class PluginQueue {
 
   /** Says that these are still worked on; returns those that this process does not hold any more. */
   async extend(held: readonly { readonly jobId: JobId; readonly token: string }[], lockMs: number): Promise<JobId[]> {
-    const lost = await this.#scripts.extendLocks(held.map((each) => each.jobId), held.map((each) => each.token), lockMs)
+    const lost = await this.#scripts.extendLocks(
+      held.map((each) => each.jobId),
+      held.map((each) => each.token),
+      lockMs,
+    )
     return lost.map(jobId)
   }
 
@@ -104,8 +110,20 @@ export class PluginQueue {
 
   /** Which of these Redis does not know. */
   async missing(ids: readonly JobId[]): Promise<JobId[]> {
-    const known = await Promise.all(ids.map((id) => this.#client.exists(this.key(id))))
+    const keys = ids.map((id) => this.key(id))
+    // Nearly always all are there, or none.
+    const count = await this.#client.exists(...keys)
+    if (count === 0 || count === keys.length) return count === 0 ? [...ids] : []
+    const known = await Promise.all(keys.map((key) => this.#client.exists(key)))
     return ids.filter((_, index) => known[index] === 0)
+  }
+
+  /** Takes up to `count` waiting jobs off, those that would run last; the reconciler adds them again. Returns how many. */
+  async shed(count: number): Promise<number> {
+    const popped = await this.#client.zpopmax(this.key('prioritized'), count)
+    const ids = popped.filter((_, index) => index % 2 === 0)
+    await Promise.all(ids.map((id) => this.#client.del(this.key(id))))
+    return ids.length
   }
 
   /** Takes jobs off whoever holds them. */
@@ -181,5 +199,10 @@ function takenOf([job, id]: readonly unknown[]): Taken | undefined {
 function takenOfRaw([fields, id]: readonly unknown[]): Taken | undefined {
   if (typeof id !== 'string' || !Array.isArray(fields)) return undefined
   const valueOf = (name: string) => Number(fields[fields.indexOf(name) + 1])
-  return { jobId: jobId(id), priority: ownPriority(valueOf('priority')), attempts: valueOf('data'), stalls: fields.includes('stc') ? valueOf('stc') : 0 }
+  return {
+    jobId: jobId(id),
+    priority: ownPriority(valueOf('priority')),
+    attempts: valueOf('data'),
+    stalls: fields.includes('stc') ? valueOf('stc') : 0,
+  }
 }

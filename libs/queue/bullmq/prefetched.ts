@@ -26,7 +26,10 @@ export class Prefetched {
     if (jobs.length === 0) return
     this.#jobs.set(plugin, [...(this.#jobs.get(plugin) ?? []), ...jobs])
     clearTimeout(this.#timers.get(plugin))
-    this.#timers.set(plugin, setTimeout(() => void this.#return(plugin), KEEP_MS))
+    this.#timers.set(
+      plugin,
+      setTimeout(() => void this.#return(plugin), KEEP_MS),
+    )
   }
 
   take(plugin: PluginName, limit: number): HeldByToken[] {

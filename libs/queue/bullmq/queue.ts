@@ -15,6 +15,7 @@ import { PluginQueue } from './plugin-queue.ts'
 import type { Pointer } from './plugin-queue.ts'
 import { listLive } from './live-jobs.ts'
 import { depthOf, heldSince, idsOf, look, waitingCount } from './reads.ts'
+import { hasRoom } from './memory-room.ts'
 import { createRedisChannel } from './redis-channel.ts'
 import { declareQueues, declaredQueues } from './registry.ts'
 import { restoreHeld } from './restore-held.ts'
@@ -35,6 +36,9 @@ export interface BullmqQueueOptions {
   /** Told when Redis goes away and when it is back. */
   readonly onAvailable?: (available: boolean) => void
 }
+
+/** How many waiting jobs make room for claims at a time. */
+const SHED = 200
 
 /** Up to so many waiting jobs are listed from Redis. */
 const DEEP = 10_000
@@ -65,6 +69,15 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
   const claiming = createClaiming({
     database,
     held,
+    // Nothing could be claimed, so nothing would ever be taken off: the jobs that would run last make room for the first.
+    makeRoom: async (queue) => {
+      let jobs = 0
+      for (let more = 1; more > 0 && !(await hasRoom(client));) jobs += more = await queue.shed(SHED)
+      logger.warn(
+        { plugin: queue.plugin, jobs },
+        'Redis is out of memory: jobs that would run last were taken off it, and are put back once there is room; raise its maxmemory',
+      )
+    },
     giveBack: (plugin, jobs) =>
       queueOf(plugin)
         .putBack(jobs)
@@ -80,7 +93,8 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
   if (channel !== undefined) wake = createWake(channel, logger)
 
   function queueOf(plugin: PluginName): PluginQueue {
-    if (connection === undefined) throw new XCoreError('queue_unavailable', 'The queue was used before it was started, or after it was stopped.')
+    if (connection === undefined)
+      throw new XCoreError('queue_unavailable', 'The queue was used before it was started, or after it was stopped.')
     const known = queues.get(plugin)
     if (known !== undefined) return known
     const made = new PluginQueue({ plugin, prefix: redis.prefix, client, connection, lockMs, stalledCheckMs })
@@ -89,8 +103,13 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
   }
 
   /** For each plugin its own work at the same time; a failure of one is reported once all are done. */
-  async function byPlugin<T extends { readonly plugin: PluginName }>(items: readonly T[], work: (queue: PluginQueue, own: T[]) => Promise<void>): Promise<void> {
-    const answers = await Promise.allSettled([...Map.groupBy(items, (item) => item.plugin)].map(([plugin, own]) => work(queueOf(plugin), own)))
+  async function byPlugin<T extends { readonly plugin: PluginName }>(
+    items: readonly T[],
+    work: (queue: PluginQueue, own: T[]) => Promise<void>,
+  ): Promise<void> {
+    const answers = await Promise.allSettled(
+      [...Map.groupBy(items, (item) => item.plugin)].map(([plugin, own]) => work(queueOf(plugin), own)),
+    )
     const failed = answers.find((answer) => answer.status === 'rejected')
     if (failed !== undefined) throw failed.reason
   }
@@ -98,7 +117,15 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
   async function extend(jobs: ReturnType<HeldJobs['see']>): Promise<void> {
     await byPlugin(jobs, async (queue, own) => {
       const gone = new Set(await queue.extend(own, lockMs))
-      const restored = gone.size === 0 ? 0 : await restoreHeld(client, queue, own.filter((job) => gone.has(job.jobId)), lockMs)
+      const restored =
+        gone.size === 0
+          ? 0
+          : await restoreHeld(
+              client,
+              queue,
+              own.filter((job) => gone.has(job.jobId)),
+              lockMs,
+            )
       if (restored > 0) logger.warn({ plugin: queue.plugin, jobs: restored }, 'Redis had forgotten jobs that run here; it was told again')
     })
   }
@@ -195,7 +222,10 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
       try {
         await byPlugin(entries, (queue, own) => queue.add(own.map(pointerOf)))
       } catch (err) {
-        logger.warn({ err, jobs: entries.length }, 'jobs were accepted but could not be put on the queue; they are added once Redis takes them')
+        logger.warn(
+          { err, jobs: entries.length },
+          'jobs were accepted but could not be put on the queue; they are added once Redis takes them',
+        )
       }
       announceDue(entries)
     },
@@ -215,7 +245,10 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
         })
         await putBack(retries, 1)
       } catch (err) {
-        logger.warn({ err, jobs: done.length + retries.length }, 'Redis could not be told of recorded outcomes; these jobs are given out once more and then taken off')
+        logger.warn(
+          { err, jobs: done.length + retries.length },
+          'Redis could not be told of recorded outcomes; these jobs are given out once more and then taken off',
+        )
       }
       announceDue(retries.map(({ claim, runAt }) => ({ plugin: claim.plugin, runAt })))
     },

@@ -46,7 +46,11 @@ export async function idsOf(client: RedisClient, queue: PluginQueue, held: boole
 
 /** How many jobs wait, due or not. */
 export async function waitingCount(client: RedisClient, queue: PluginQueue): Promise<number> {
-  const counts = await Promise.all([client.llen(queue.key('wait')), client.zcard(queue.key('prioritized')), client.zcard(queue.key('delayed'))])
+  const counts = await Promise.all([
+    client.llen(queue.key('wait')),
+    client.zcard(queue.key('prioritized')),
+    client.zcard(queue.key('delayed')),
+  ])
   return counts[0] + counts[1] + counts[2]
 }
 
@@ -64,7 +68,9 @@ export async function depthOf(client: RedisClient, queue: PluginQueue, now: numb
   ])
   const dueDelayed = overdue.length === 0 ? 0 : await client.zcount(queue.key('delayed'), 0, dueScore(now))
   const candidates = [await client.lindex(queue.key('wait'), -1), ...(prioritized > 0 ? await firstOfEachPriority(client, queue) : [])]
-  const due = (await Promise.all(candidates.filter((id) => id !== null).map((id) => dueTime(client, queue, id)))).filter((time) => time !== null)
+  const due = (await Promise.all(candidates.filter((id) => id !== null).map((id) => dueTime(client, queue, id)))).filter(
+    (time) => time !== null,
+  )
   if (overdue[1] !== undefined) due.push(Math.floor(Number(overdue[1]) / DELAYED_SCALE))
   return {
     plugin: queue.plugin,
@@ -79,7 +85,7 @@ const PRIORITY_SCALE = 0x100000000
 
 async function firstOfEachPriority(client: RedisClient, queue: PluginQueue): Promise<string[]> {
   const found: string[] = []
-  for (let from = 0; ; ) {
+  for (let from = 0; ;) {
     const [id, score] = await client.zrangebyscore(queue.key('prioritized'), from, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
     if (id === undefined || score === undefined) return found
     found.push(id)

@@ -7,6 +7,7 @@ import type { Logger } from '../../telemetry/logger.ts'
 import { scanRequested, scanWatched, stillLive } from './live-jobs.ts'
 import type { LiveJob } from './live-jobs.ts'
 import type { BullmqQueue } from './queue.ts'
+import { hasRoom } from './memory-room.ts'
 import { MARK } from './reads.ts'
 import { declaredQueues } from './registry.ts'
 
@@ -53,13 +54,17 @@ export async function runReconciler(options: ReconcilerOptions, signal: AbortSig
     while (!signal.aborted) {
       const started = Date.now()
       try {
-        if (client.status === 'ready') await round(started)
+        if (client.status !== 'ready') continue
+        if (await hasRoom(client)) await round(started)
+        else logger.warn('Redis is nearly out of memory: jobs that it does not hold wait in Postgres; raise its maxmemory')
         troubled = false
       } catch (err) {
-        if (!signal.aborted) logger[troubled ? 'debug' : 'warn']({ err }, 'comparing the queue with the jobs table failed; it is tried again')
+        if (!signal.aborted)
+          logger[troubled ? 'debug' : 'warn']({ err }, 'comparing the queue with the jobs table failed; it is tried again')
         troubled = true
+      } finally {
+        await delay(options.roundMs ?? 2_000, undefined, { signal }).catch(() => {})
       }
-      await delay(options.roundMs ?? 2_000, undefined, { signal }).catch(() => {})
     }
   } finally {
     client.off('ready', onReady)
@@ -91,7 +96,11 @@ export async function runReconciler(options: ReconcilerOptions, signal: AbortSig
     let jobs = 0
     await scanWatched(database, plugins, async (live) => void (jobs += await compare(live)), signal)
     await Promise.all(settings.map((each) => client.hset(each.key('meta'), MARK, randomUUID())))
-    if (jobs > 0) logger.warn({ jobs, plugins, seconds: (performance.now() - started) / 1000 }, 'Redis had no data of these plugins: their live jobs were put on the queue again')
+    if (jobs > 0)
+      logger.warn(
+        { jobs, plugins, seconds: (performance.now() - started) / 1000 },
+        'Redis had no data of these plugins: their live jobs were put on the queue again',
+      )
   }
 
   /** Adds those that Redis does not hold; returns how many. */
@@ -100,13 +109,18 @@ export async function runReconciler(options: ReconcilerOptions, signal: AbortSig
     for (const [plugin, own] of Map.groupBy(live, (job) => job.plugin)) {
       const bull = queue.queueOf(plugin)
       const missing: JobId[] = []
-      for (let at = 0; at < own.length; at += BATCH) missing.push(...(await bull.missing(own.slice(at, at + BATCH).map((job) => job.jobId))))
+      for (let at = 0; at < own.length; at += BATCH)
+        missing.push(...(await bull.missing(own.slice(at, at + BATCH).map((job) => job.jobId))))
       if (missing.length === 0) continue
       let restored = 0
+      // What has finished meanwhile was rightly taken off. While one batch is added, the next is looked at.
+      let next = stillLive(database, missing.slice(0, BATCH))
       for (let at = 0; at < missing.length; at += BATCH) {
         signal.throwIfAborted()
-        // What has finished meanwhile was rightly taken off.
-        const batch = await stillLive(database, missing.slice(at, at + BATCH))
+        const batch = await next
+        next = stillLive(database, missing.slice(at + BATCH, at + 2 * BATCH))
+        next.catch(() => {})
+        if (!(await hasRoom(client))) throw new Error('Redis is nearly out of memory; what it does not hold waits in Postgres')
         await bull.add(batch)
         restored += batch.length
         queue.announce([plugin])

@@ -13,4 +13,7 @@ export interface RedisSettings {
   readonly prefix: string
 }
 
-export const REDIS_DEFAULTS = { topology: 'standalone', nodes: [], sentinelName: 'mymaster', prefix: 'xcore' } as const satisfies Omit<RedisSettings, 'url'>
+export const REDIS_DEFAULTS = { topology: 'standalone', nodes: [], sentinelName: 'mymaster', prefix: 'xcore' } as const satisfies Omit<
+  RedisSettings,
+  'url'
+>

@@ -16,7 +16,9 @@ const MASTERS = 3
 export async function startRedisCluster(): Promise<RedisTestCluster> {
   await using stack = new AsyncDisposableStack()
   const servers = await Promise.all(
-    Array.from({ length: MASTERS }, () => startRedisServer(['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--cluster-config-file', 'nodes.conf'])),
+    Array.from({ length: MASTERS }, () =>
+      startRedisServer(['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000', '--cluster-config-file', 'nodes.conf']),
+    ),
   )
   for (const server of servers) stack.use(server)
   const nodes = servers.map((server) => `127.0.0.1:${server.port}`)

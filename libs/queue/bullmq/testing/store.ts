@@ -11,7 +11,10 @@ const LOCK_SECONDS = 3
 const deafChannel = { notify: async () => {}, listen: () => () => {}, onReconnect: () => () => {} }
 
 /** A place for the queue contract, on a Redis that is started already. */
-export async function bullmqStore(redis: Partial<RedisSettings> & Pick<RedisSettings, 'url'>, servers?: AsyncDisposable): Promise<QueueStore> {
+export async function bullmqStore(
+  redis: Partial<RedisSettings> & Pick<RedisSettings, 'url'>,
+  servers?: AsyncDisposable,
+): Promise<QueueStore> {
   await using stack = new AsyncDisposableStack()
   if (servers !== undefined) stack.use(servers)
   const { url } = stack.use(await testDatabase())
