@@ -6,6 +6,7 @@ import { emitCommand } from './commands/emit.ts'
 import { jobsCommand } from './commands/jobs.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { pluginCommand } from './commands/plugin.ts'
+import { queueCommand } from './commands/queue.ts'
 import { rebuildCommand } from './commands/rebuild.ts'
 import { apiCommand, startCommand, workerCommand } from './commands/services.ts'
 import { statusCommand } from './commands/status.ts'
@@ -22,6 +23,7 @@ const COMMANDS = [
   pluginCommand,
   jobsCommand,
   rebuildCommand,
+  queueCommand,
 ]
 
 // The parts that take long to load (servers, database, manifests) are imported by the commands that use them, when they run.

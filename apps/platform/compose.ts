@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
-import type { Config, QueueDriver } from '../../libs/config/index.ts'
-import { createEngine, runMaintenance, systemClock } from '../../libs/engine/index.ts'
-import type { RunningEngine } from '../../libs/engine/index.ts'
+import type { Config } from '../../libs/config/index.ts'
+import { createEngine, createWorkerRegistry, runMaintenance, systemClock } from '../../libs/engine/index.ts'
+import type { Consumers, RunningEngine, ServedPlugin } from '../../libs/engine/index.ts'
 import { XCoreError } from '../../libs/errors/index.ts'
 import { ensurePartitions } from '../../libs/event-log/partitions.ts'
 import { FRAMEWORK_VERSION } from '../../libs/manifest/index.ts'
@@ -16,7 +16,6 @@ import { createNotifications } from '../../libs/postgres/listen-notify.ts'
 import type { Notifications } from '../../libs/postgres/notifications.ts'
 import type { Database } from '../../libs/postgres/sql.ts'
 import type { Queue } from '../../libs/queue/index.ts'
-import { createPgBossQueue } from '../../libs/queue/pg-boss/queue.ts'
 import { cacheService } from '../../libs/services/cache/index.ts'
 import type { CacheStore } from '../../libs/services/cache/index.ts'
 import { createScheduleRegistry, runScheduler } from '../../libs/services/scheduler/index.ts'
@@ -51,6 +50,15 @@ export interface Platform {
   readonly metrics: Metrics
   readonly readiness: () => Promise<Readiness>
   readonly draining: AbortController
+  /** Lists this process as one that runs the jobs of these consumers. */
+  serve(consumers: Pick<Consumers, 'plugins'>): Promise<void>
+}
+
+function servedOf(host: PluginHost, names: readonly string[]): ServedPlugin[] {
+  return host
+    .statuses()
+    .filter(({ name, state }) => state === 'ready' && names.includes(name))
+    .map(({ name, version, actions }) => ({ name, version: version ?? '', actions: actions.map((action) => action.name) }))
 }
 
 /**
@@ -73,8 +81,7 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
   const notifications = createNotifications({ url, logger })
   stack.defer(() => notifications.stop())
   await notifications.start()
-  const queue = openQueue(stack, config.queue.driver, { url, database, notifications, logger, role })
-  await queue.start()
+  const { queue, isAvailable, upkeep } = await openQueue(stack, config, { url, database, notifications, logger, metrics, role })
   signal.throwIfAborted()
 
   const denials = createDenialLog({ database, metrics, logger, ids: randomIds, now: Date.now })
@@ -96,7 +103,9 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
   })
   const schedules = createScheduleRegistry({ database, notifications, logger, clock: systemClock, random: Math.random })
   const worker = `${hostname()}/${process.pid}`
-  const engine = createEngine({ database, queue, notifications, plugins: host, changes: host, metrics, logger, worker })
+  const workers = createWorkerRegistry({ database, notifications, logger, worker })
+  stack.defer(() => workers.leave())
+  const engine = createEngine({ database, queue, notifications, plugins: host, changes: host, metrics, logger, worker, workers })
   stack.defer(() => engine.close())
   const news = createNewsDesk({ database, kernel: () => engine, status: (plugin) => host.status(plugin), process: worker, logger })
   stack.defer(() => news.drained())
@@ -117,12 +126,29 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
   const leadership = createLeadership({ url, name: 'maintenance', logger })
   stack.defer(() => leadership.stop())
   const sweep = { everySeconds: 60, run: async (term: AbortSignal) => void (await sweepCache(database, term)) }
-  const upkeep = { database, queue, metrics, logger, clock: systemClock, retentionDays: config.retention.days, duties: [sweep] }
+  const duties = {
+    database,
+    queue,
+    metrics,
+    logger,
+    clock: systemClock,
+    retentionDays: config.retention.days,
+    workers,
+    plugins: host,
+    duties: [sweep],
+  }
   const firing = { database, queue, notifications, metrics, logger, clock: systemClock, ids: randomIds, random: Math.random }
-  leadership.lead(async (term) => void (await Promise.all([runMaintenance(upkeep, term), runScheduler(firing, term)])))
+  leadership.lead(async (term) => void (await Promise.all([runMaintenance(duties, term), runScheduler(firing, term), upkeep(term)])))
 
-  const readiness = createReadiness({ database, plugins: () => host.statuses(), draining: draining.signal })
-  return { engine, host, control, queue, schedules, versions, metrics, readiness, draining }
+  const readiness = createReadiness({
+    database,
+    plugins: () => host.statuses(),
+    draining: draining.signal,
+    queueAvailable: isAvailable,
+    workers,
+  })
+  const serve = (consumers: Pick<Consumers, 'plugins'>) => workers.serve(() => servedOf(host, consumers.plugins()))
+  return { engine, host, control, queue, schedules, versions, metrics, readiness, draining, serve }
 }
 
 function openDatabase(stack: AsyncDisposableStack, options: Parameters<typeof createDatabase>[0]): Database {
@@ -145,17 +171,28 @@ interface QueueParts {
   readonly database: Database
   readonly notifications: Notifications
   readonly logger: Logger
-  readonly role: ProcessRole
+  readonly metrics: Metrics
+  readonly role: string
 }
 
-function openQueue(stack: AsyncDisposableStack, driver: QueueDriver, parts: QueueParts): Queue {
-  if (driver !== 'pg-boss') {
-    throw new XCoreError(
-      'config_invalid',
-      `queue.driver: ${driver} is not part of this version of XCore. Set XCORE_QUEUE_DRIVER=pg-boss, or unset REDIS_URL.`,
-    )
-  }
-  const { url, database, notifications, logger, role } = parts
+interface OpenQueue {
+  readonly queue: Queue
+  /** Whether this process reaches it now. */
+  isAvailable(): boolean
+  /** What the elected process does for the queue, until the signal aborts. */
+  upkeep(signal: AbortSignal): Promise<void>
+}
+
+/** Adapters are loaded when they are chosen: each brings a client library of its own. */
+export function openQueue(stack: AsyncDisposableStack, config: Pick<Config, 'queue' | 'redis'>, parts: QueueParts): Promise<OpenQueue> {
+  return config.queue.driver === 'bullmq' ? openBullmq(stack, config.redis, parts) : openPgBoss(stack, parts)
+}
+
+async function openPgBoss(
+  stack: AsyncDisposableStack,
+  { url, database, notifications, logger, metrics, role }: QueueParts,
+): Promise<OpenQueue> {
+  const { createPgBossQueue } = await import('../../libs/queue/pg-boss/queue.ts')
   // A claim that a crash of Postgres forgets only makes its job run again: it need not wait for the disk.
   const claims = openDatabase(stack, {
     url,
@@ -167,5 +204,50 @@ function openQueue(stack: AsyncDisposableStack, driver: QueueDriver, parts: Queu
   })
   const queue = createPgBossQueue({ url, database, claims, notifications, logger })
   stack.defer(() => queue.stop())
-  return queue
+  await queue.start()
+  metrics.queueAvailable.set({}, 1)
+  return { queue, isAvailable: () => true, upkeep: async () => {} }
+}
+
+async function openBullmq(
+  stack: AsyncDisposableStack,
+  redis: Config['redis'],
+  { database, logger, metrics }: QueueParts,
+): Promise<OpenQueue> {
+  const { url } = redis
+  if (url === null) {
+    throw new XCoreError(
+      'config_invalid',
+      'queue.driver: bullmq needs a Redis. Set REDIS_URL=redis://HOST:6379, or unset XCORE_QUEUE_DRIVER.',
+    )
+  }
+  const [{ createBullmqQueue }, { runReconciler }] = await Promise.all([
+    import('../../libs/queue/bullmq/queue.ts'),
+    import('../../libs/queue/bullmq/reconciler.ts'),
+  ])
+  let available = false
+  const onAvailable = (now: boolean) => {
+    available = now
+    metrics.queueAvailable.set({}, now ? 1 : 0)
+  }
+  const queue = createBullmqQueue({ redis: { ...redis, url }, database, logger, onAvailable })
+  stack.defer(() => queue.stop())
+  await queue.start()
+  const onRestored = (plugin: string, jobs: number) => metrics.queueRestoredTotal.inc({ plugin }, jobs)
+  return { queue, isAvailable: () => available, upkeep: (signal) => runReconciler({ database, queue, logger, onRestored }, signal) }
+}
+
+/** Whether the configured Redis is there and fit; returns what it is. Throws XCoreError `queue_unavailable`, `queue_unsuitable`. */
+export async function probeRedis(redis: Config['redis'] & { readonly url: string }): Promise<string> {
+  const [{ createClient, shownAddress }, { checkServer, connect }] = await Promise.all([
+    import('../../libs/queue/bullmq/client.ts'),
+    import('../../libs/queue/bullmq/check-server.ts'),
+  ])
+  const client = createClient(redis, 'commands')
+  try {
+    await connect(client, redis)
+    return `Redis ${await checkServer(client, redis)} at ${shownAddress(redis)}`
+  } finally {
+    client.disconnect()
+  }
 }

@@ -25,7 +25,7 @@ export interface WorkerService {
 /** `xcore worker`: runs jobs; any number of them share one database. */
 export async function composeWorker({ config, logger, signal, selection }: ComposeOptions): Promise<WorkerService> {
   await using opening = new AsyncDisposableStack()
-  const { engine, host, metrics, readiness, draining } = await openPlatform(opening, {
+  const { engine, host, metrics, readiness, draining, serve } = await openPlatform(opening, {
     config,
     databaseUrl: requireDatabaseUrl(config, 'worker'),
     logger,
@@ -38,6 +38,7 @@ export async function composeWorker({ config, logger, signal, selection }: Compo
   opening.defer(() => server.close())
   const { url } = await server.listen(config.http.host, config.worker.metricsPort)
   await consumers.start()
+  await serve(consumers)
   const plugins = consumers.plugins()
   if (plugins.length === 0) {
     const ready = host.runnable().map((plugin) => plugin.name)

@@ -25,8 +25,8 @@ export interface HttpResult {
 }
 
 /** `POST /ipc` over 50 connections, answered with 202; no worker runs, so only the acceptance is measured. */
-export async function http(servers: Servers, options: BenchOptions): Promise<HttpResult[]> {
-  const runs = new Map<HttpContender, HttpRun[]>(chosen(httpContenders, servers, options).map((contender) => [contender, []]))
+export async function http(servers: Servers, options: BenchOptions, all = httpContenders): Promise<HttpResult[]> {
+  const runs = new Map<HttpContender, HttpRun[]>(chosen(all, servers, options).map((contender) => [contender, []]))
   for (let round = 1; round <= options.rounds; round++) {
     for (const [contender, own] of runs) {
       const run = await inFreshPlace(servers, (place) => once(contender, place, servers, options))

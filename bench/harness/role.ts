@@ -1,6 +1,6 @@
 /** Entry of every process that the bench starts: plays one role of one contender. Driven by role-process.ts over IPC. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { contenders, httpServers } from './contenders.ts'
+import { allContenders, httpServers } from './contenders.ts'
 import type { Closable } from './contender.ts'
 import type { Assignment, ChildMessage, ParentMessage } from './messages.ts'
 import { parseOwnJson } from './own-json.ts'
@@ -34,7 +34,7 @@ const openers: Record<Assignment['role'], () => Promise<Part>> = {
     return { ran: () => ran, close: () => worker.close() }
   },
   async 'round-trip'() {
-    const found = contenders.flatMap(({ roundTrips }) => roundTrips).find(({ name }) => name === assignment.contender)
+    const found = allContenders.flatMap(({ roundTrips }) => roundTrips).find(({ name }) => name === assignment.contender)
     if (!found) throw new Error(`no round trip ${assignment.contender}`)
     const trip = await found.open(place)
     return {
@@ -60,7 +60,7 @@ const openers: Record<Assignment['role'], () => Promise<Part>> = {
 }
 
 function contender() {
-  const found = contenders.find((one) => one.name === assignment.contender)
+  const found = allContenders.find((one) => one.name === assignment.contender)
   if (!found) throw new Error(`no contender ${assignment.contender}`)
   return found
 }

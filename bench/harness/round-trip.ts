@@ -17,8 +17,13 @@ export interface RoundTripResult {
 }
 
 /** One job at a time from "submit" to "the sender knows the outcome", everything else idle. */
-export async function roundTrip(servers: Servers, options: BenchOptions, ground = freshGround(servers)): Promise<RoundTripResult[]> {
-  const able = contenders.flatMap((contender) =>
+export async function roundTrip(
+  servers: Servers,
+  options: BenchOptions,
+  ground = freshGround(servers),
+  all: readonly Contender[] = contenders,
+): Promise<RoundTripResult[]> {
+  const able = all.flatMap((contender) =>
     contender.roundTrips.map(({ name, setup }) => ({ name, setup, contender, needsRedis: contender.needsRedis })),
   )
   const rounds = new Map(chosen(able, servers, options).map((one) => [one, [] as { p50: number; p99: number }[]]))

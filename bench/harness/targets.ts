@@ -3,6 +3,7 @@ import type { HistoryResult } from './history.ts'
 import type { HttpResult } from './http.ts'
 import type { MemoryResult } from './memory.ts'
 import type { RoundTripResult } from './round-trip.ts'
+import type { ScaleOutResult, ScaleOutRun } from './scale-out.ts'
 
 export interface Results {
   readonly endToEnd?: readonly EndToEndResult[]
@@ -37,6 +38,56 @@ export function judge({ endToEnd, http, roundTrip, history, memory }: Results): 
       ' KiB',
       memory && memory.heapBytesPer1000Jobs / 1024,
     ),
+  ]
+}
+
+/** XCore on BullMQ beside BullMQ. The peers of the CPU and command counts give each job a priority, as XCore does. */
+export function judgeScaleOut(results: {
+  readonly scaleOut?: readonly ScaleOutResult[]
+  readonly http?: readonly HttpResult[]
+  readonly roundTrip?: readonly RoundTripResult[]
+}): Verdict[] {
+  const run = (contender: string, workers: number) =>
+    results.scaleOut?.find((one) => one.contender === contender && one.workers === workers)?.median
+  const against = (peer: string, workers: number, value: (run: ScaleOutRun) => number) => {
+    const [ours, theirs] = [run('xcore-redis', workers), run(peer, workers)]
+    return ours && theirs && value(ours) / value(theirs)
+  }
+  const [http, koa] = ['xcore-redis', 'koa-bullmq'].map(
+    (name) => results.http?.find(({ contender }) => contender === name)?.requestsPerSecond,
+  )
+  const [ours, bare] = ['xcore-redis', 'bullmq-bare'].map((name) => results.roundTrip?.find(({ contender }) => contender === name)?.p50)
+  return [
+    ...atLeast(
+      'end to end / BullMQ, outcomes recorded, 1 worker',
+      0.8,
+      against('bullmq', 1, (one) => one.jobsPerSecond),
+    ),
+    ...atLeast(
+      'end to end / BullMQ, outcomes recorded, 2 workers',
+      0.8,
+      against('bullmq', 2, (one) => one.jobsPerSecond),
+    ),
+    ...atMost(
+      'Redis CPU / BullMQ alone, 1 worker',
+      1.1,
+      '×',
+      against('bullmq-prio', 1, (one) => one.cpu.redis),
+    ),
+    ...atMost(
+      'Redis commands / BullMQ alone, 1 worker',
+      1.1,
+      '×',
+      against('bullmq-prio', 1, (one) => one.commands),
+    ),
+    ...atMost(
+      'Redis scripts / BullMQ alone, 1 worker',
+      1.1,
+      '×',
+      against('bullmq-prio', 1, (one) => one.scripts),
+    ),
+    ...atMost('round trip p50 / BullMQ alone', 2, '×', ours !== undefined && bare !== undefined ? ours / bare : undefined),
+    ...atLeast('HTTP / Koa + one BullMQ add', 1.0, http !== undefined && koa !== undefined ? http / koa : undefined),
   ]
 }
 

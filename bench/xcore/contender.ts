@@ -7,15 +7,17 @@ import { count } from '../harness/query.ts'
 import { RoleProcess } from '../harness/role-process.ts'
 import { smallJob } from '../harness/small-jobs.ts'
 import { openApi, openBoth, openProducer, openStandalone, openWorker } from './processes.ts'
+import type { Driver } from './processes.ts'
+import { jobsLeft } from '../harness/redis-jobs.ts'
 
 const IN_FLIGHT = 2_000
 const WAIT_MS = 10_000
 
-const inProcess: RoundTrip = {
-  name: 'xcore',
+const inProcess = (name: string, driver: Driver): RoundTrip => ({
+  name,
   setup: 'one process: submit, then wait',
   async open(place) {
-    const { engine, close } = await openBoth(place)
+    const { engine, close } = await openBoth(place, driver)
     return {
       async once() {
         const { jobId } = await engine.submit({ ...noop(0), awaited: true })
@@ -24,7 +26,7 @@ const inProcess: RoundTrip = {
       close,
     }
   },
-}
+})
 
 const overHttp: RoundTrip = {
   name: 'xcore-http',
@@ -62,12 +64,12 @@ export const xcore: Contender = {
     return { submit: (jobs) => submitAll(engine, jobs), close }
   },
 
-  work: openWorker,
+  work: (place, ran) => openWorker(place, ran),
 
   // The row of a job leaves the queue in the transaction that records its outcome.
   unrecorded: (place) => count(place.databaseUrl, `select count(*)::int as count from pgboss.job where name = 'noop'`),
 
-  roundTrips: [inProcess, overHttp],
+  roundTrips: [inProcess('xcore', 'pg-boss'), overHttp],
 }
 
 export const xcoreApi: HttpContender = {
@@ -75,7 +77,31 @@ export const xcoreApi: HttpContender = {
   setup: '`xcore api`: validated, committed in Postgres with its log',
   needsRedis: false,
   prepare: async () => {},
-  serve: openApi,
+  serve: (place) => openApi(place),
+}
+
+/** The same with BullMQ on Redis as its queue. */
+export const xcoreOnRedis: Contender = {
+  name: 'xcore-redis',
+  setup: `submit one by one, ${IN_FLIGHT} in flight (the engine joins them); \`xcore worker\` on BullMQ, concurrency 1000; whole history kept`,
+  needsRedis: true,
+  prepare: async () => {},
+  async produce(place) {
+    const { engine, close } = await openProducer(place, 'bullmq')
+    return { submit: (jobs) => submitAll(engine, jobs), close }
+  },
+  work: (place, ran) => openWorker(place, ran, 'bullmq'),
+  // A job leaves Redis once its outcome is committed.
+  unrecorded: ({ redisUrl }) => jobsLeft(redisUrl, 'xcore:{noop}'),
+  roundTrips: [inProcess('xcore-redis', 'bullmq')],
+}
+
+export const xcoreApiOnRedis: HttpContender = {
+  name: 'xcore-redis',
+  setup: '`xcore api` on BullMQ: validated, committed in Postgres with its log, added to Redis',
+  needsRedis: true,
+  prepare: async () => {},
+  serve: (place) => openApi(place, 'bullmq'),
 }
 
 /** Serves the round trip over HTTP; not a contender of its own. */
@@ -84,7 +110,7 @@ export const xcoreStandalone: HttpContender = {
   setup: '`xcore start`',
   needsRedis: false,
   prepare: async () => {},
-  serve: openStandalone,
+  serve: (place) => openStandalone(place),
 }
 
 function noop(index: number) {

@@ -10,17 +10,20 @@ import { settingsFor } from './settings.ts'
 
 const DEADLINE_MS = 5_000
 
+/** Which queue the process is set up with. */
+export type Driver = 'pg-boss' | 'bullmq'
+
 /** An engine without HTTP and without a worker: what a producer needs. */
-export async function openProducer(place: Place): Promise<Closable & { readonly engine: Engine }> {
-  const { config, logger, signal } = settingsFor(place)
+export async function openProducer(place: Place, driver: Driver = 'pg-boss'): Promise<Closable & { readonly engine: Engine }> {
+  const { config, logger, signal } = settingsFor(place, driver)
   const stack = new AsyncDisposableStack()
   const { engine } = await openPlatform(stack, { config, databaseUrl: place.databaseUrl, logger, role: 'api', signal })
   return { engine, close: () => stack.disposeAsync() }
 }
 
 /** Submits and runs in one process, without HTTP. */
-export async function openBoth(place: Place): Promise<Closable & { readonly engine: Engine }> {
-  const { config, logger, signal } = settingsFor(place)
+export async function openBoth(place: Place, driver: Driver = 'pg-boss'): Promise<Closable & { readonly engine: Engine }> {
+  const { config, logger, signal } = settingsFor(place, driver)
   const stack = new AsyncDisposableStack()
   const { engine } = await openPlatform(stack, { config, databaseUrl: place.databaseUrl, logger, role: 'standalone', signal })
   const consumers = engine.consumers({ groups: [EVERYTHING] })
@@ -30,20 +33,20 @@ export async function openBoth(place: Place): Promise<Closable & { readonly engi
 }
 
 /** `xcore worker`. */
-export async function openWorker(place: Place, ran: () => void): Promise<Closable> {
+export async function openWorker(place: Place, ran: () => void, driver: Driver = 'pg-boss'): Promise<Closable> {
   subscribe('xcore.bench.ran', ran)
-  const service = await composeWorker({ ...settingsFor(place), selection: EVERYTHING })
+  const service = await composeWorker({ ...settingsFor(place, driver), selection: EVERYTHING })
   return { close: () => service.stop(DEADLINE_MS) }
 }
 
 /** `xcore api`. */
-export async function openApi(place: Place): Promise<Closable & { readonly url: string }> {
-  const service = await composeApi(settingsFor(place))
+export async function openApi(place: Place, driver: Driver = 'pg-boss'): Promise<Closable & { readonly url: string }> {
+  const service = await composeApi(settingsFor(place, driver))
   return { url: `${service.url}/ipc/noop/noop`, close: () => service.stop(DEADLINE_MS) }
 }
 
 /** `xcore start`, on the bench's Postgres. */
-export async function openStandalone(place: Place): Promise<Closable & { readonly url: string }> {
-  const service = await composeStandalone(settingsFor(place))
+export async function openStandalone(place: Place, driver: Driver = 'pg-boss'): Promise<Closable & { readonly url: string }> {
+  const service = await composeStandalone(settingsFor(place, driver))
   return { url: `${service.url}/ipc/noop/noop`, close: () => service.stop(DEADLINE_MS) }
 }

@@ -1,8 +1,9 @@
 import type { LogLevel } from '../telemetry/logger.ts'
-import type { QUEUE_DRIVERS, SCOPES } from './schema.ts'
+import type { QUEUE_DRIVERS, REDIS_TOPOLOGIES, SCOPES } from './schema.ts'
 
 export type Scope = (typeof SCOPES)[number]
 export type QueueDriver = (typeof QUEUE_DRIVERS)[number]
+export type RedisTopology = (typeof REDIS_TOPOLOGIES)[number]
 
 /** All settings of a process: checked, complete, deeply frozen. Paths are absolute. */
 export interface Config {
@@ -12,7 +13,15 @@ export interface Config {
   readonly dataDir: string
   /** null: the embedded server. */
   readonly database: { readonly url: string | null }
-  readonly redis: { readonly url: string | null }
+  readonly redis: {
+    readonly url: string | null
+    readonly topology: RedisTopology
+    /** Further nodes of a cluster, or further sentinels: `host:port`. */
+    readonly nodes: readonly string[]
+    readonly sentinelName: string
+    /** Begins all keys in Redis. */
+    readonly prefix: string
+  }
   /** Default: bullmq when a Redis URL is set, else pg-boss. */
   readonly queue: { readonly driver: QueueDriver }
   readonly worker: {

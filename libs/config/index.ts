@@ -1,6 +1,6 @@
 export { loadConfig } from './load-config.ts'
 export type { LoadConfigOptions } from './load-config.ts'
-export type { ApiKey, Config, QueueDriver, Scope, WorkerGroup } from './config.ts'
+export type { ApiKey, Config, QueueDriver, RedisTopology, Scope, WorkerGroup } from './config.ts'
 export { QUEUE_DRIVERS, SCOPES } from './schema.ts'
 export { CONFIG_KEYS, KEYS } from './keys.ts'
 export type { ConfigKey, KeyDefinition } from './keys.ts'

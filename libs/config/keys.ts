@@ -23,6 +23,11 @@ export interface KeyDefinition {
 const S = SETTINGS.properties
 const asIs = (text: string): unknown => text
 const asNumber = (text: string): unknown => (/^-?\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : text)
+const asList = (text: string): unknown =>
+  text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
 const plain = { env: null, fromText: asIs, secret: false, path: false, members: [], default: null } as const
 
 export const KEYS = {
@@ -58,6 +63,35 @@ export const KEYS = {
     secret: true,
   },
   'redis.url': { ...plain, env: 'REDIS_URL', schema: S.redis.properties.url, expected: 'a redis:// or rediss:// URL', secret: true },
+  'redis.topology': {
+    ...plain,
+    env: 'XCORE_REDIS_TOPOLOGY',
+    schema: S.redis.properties.topology,
+    expected: 'standalone, cluster or sentinel',
+    default: 'standalone',
+  },
+  'redis.nodes': {
+    ...plain,
+    env: 'XCORE_REDIS_NODES',
+    schema: S.redis.properties.nodes,
+    expected: 'a list of HOST:PORT, in the environment comma-separated',
+    fromText: asList,
+    default: [],
+  },
+  'redis.sentinel_name': {
+    ...plain,
+    env: 'XCORE_REDIS_SENTINEL_NAME',
+    schema: S.redis.properties.sentinel_name,
+    expected: 'the name of the master that Sentinel watches',
+    default: 'mymaster',
+  },
+  'redis.prefix': {
+    ...plain,
+    env: 'XCORE_REDIS_PREFIX',
+    schema: S.redis.properties.prefix,
+    expected: 'letters, digits, "_", "-" and ".", at most 64',
+    default: 'xcore',
+  },
   'queue.driver': { ...plain, env: 'XCORE_QUEUE_DRIVER', schema: S.queue.properties.driver, expected: 'pg-boss or bullmq' },
   'worker.groups': {
     ...plain,

@@ -85,7 +85,7 @@ function toConfig(settings: Settings): Config {
     plugins,
     dataDir: data_dir,
     database,
-    redis,
+    redis: { url: redis.url, topology: redis.topology, nodes: redis.nodes, sentinelName: redis.sentinel_name, prefix: redis.prefix },
     queue: { driver: queue.driver ?? (redis.url === null ? 'pg-boss' : 'bullmq') },
     worker: { groups: Object.fromEntries(groups), metricsPort: worker.metrics_port },
     auth,

@@ -4,6 +4,7 @@ import { LOG_LEVELS } from '../telemetry/logger.ts'
 
 export const SCOPES = ['call', 'emit', 'read', 'operate'] as const
 export const QUEUE_DRIVERS = ['pg-boss', 'bullmq'] as const
+export const REDIS_TOPOLOGIES = ['standalone', 'cluster', 'sentinel'] as const
 
 const closed = { additionalProperties: false } as const
 const Port = Type.Integer({ minimum: 0, maximum: 65_535 })
@@ -34,7 +35,16 @@ export const SETTINGS = Type.Object(
     plugins: Type.Object({ dir: Path }, closed),
     data_dir: Path,
     database: Type.Object({ url: Type.Union([Type.Null(), Type.String({ pattern: '^postgres(ql)?://.' })]) }, closed),
-    redis: Type.Object({ url: Type.Union([Type.Null(), Type.String({ pattern: '^rediss?://.' })]) }, closed),
+    redis: Type.Object(
+      {
+        url: Type.Union([Type.Null(), Type.String({ pattern: '^rediss?://.' })]),
+        topology: Type.Enum([...REDIS_TOPOLOGIES]),
+        nodes: Type.Array(Type.String({ pattern: '^(\\[[0-9a-fA-F:]+\\]|[^:/@\\s]+):[0-9]{1,5}$' })),
+        sentinel_name: Type.String({ minLength: 1 }),
+        prefix: Type.String({ pattern: '^[A-Za-z0-9_.-]{1,64}$' }),
+      },
+      closed,
+    ),
     queue: Type.Object({ driver: Type.Union([Type.Null(), Type.Enum([...QUEUE_DRIVERS])]) }, closed),
     worker: Type.Object(
       { groups: Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_-]*$' }), WorkerGroupSetting, closed), metrics_port: Port },

@@ -11,6 +11,7 @@ import type { RateTokens } from './rate-tokens/rate-tokens.ts'
 import { createSeats } from './seats.ts'
 import type { OutstandingCalls } from './seats.ts'
 import type { Slots } from './slots.ts'
+import type { WorkerRegistry } from './worker-registry.ts'
 
 export interface ConsumerOptions extends JobRunContext {
   readonly plugin: PluginName
@@ -20,6 +21,8 @@ export interface ConsumerOptions extends JobRunContext {
   readonly rateTokens: RateTokens
   readonly slots: Slots
   readonly calls: OutstandingCalls
+  /** Tells whether another worker runs a version that has an action which the one here has not. Default: never. */
+  readonly workers?: Pick<WorkerRegistry, 'isElsewhere'>
 }
 
 /**
@@ -47,6 +50,8 @@ const UNSETTLED_ALLOWANCE = 2_000
 /** A second claim overlaps the first while the queue gives all that is asked for and half a batch fits. */
 const CLAIM_LANES = 2
 const PAUSE_AFTER_ERROR_MS = 1_000
+/** How long a job that only other workers can run waits for one of them to claim it. */
+const HAND_OVER_MS = 100
 
 export function createConsumer(options: ConsumerOptions): Consumer {
   const { plugin: name, queue, slots, metrics, logger } = options
@@ -97,7 +102,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       plenty = claims.length === granted
       if (plenty) hopeful = true
       if (claims.length < granted) await giveBack(plugin, granted - claims.length)
-      for (const ready of await prepare(claims)) {
+      for (const ready of await keepOwn(await prepare(claims))) {
         start(plugin, ready.claim, ready.job)
         unused--
       }
@@ -155,9 +160,26 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       else if (!claim.lost) ready.push({ claim, job })
       else lost.push(recordLost(claim, job).then((next) => void (next !== undefined && ready.push({ claim, job: next }))))
     }
-    if (strays.length > 0) await options.database.transaction((tx) => queue.acknowledge(tx, strays))
+    if (strays.length > 0) {
+      await options.database.transaction((tx) => queue.acknowledge(tx, strays))
+      await queue.settled(strays, [])
+    }
     await Promise.all(lost)
     return ready
+  }
+
+  /** While versions of a plugin run side by side, a job goes to a worker that has its action. */
+  async function keepOwn(ready: { claim: Claim; job: StoredJob }[]): Promise<{ claim: Claim; job: StoredJob }[]> {
+    const { workers } = options
+    if (workers === undefined) return ready
+    const actions = [...new Set(ready.filter(({ job }) => job.kind === 'action').map(({ job }) => job.name))]
+    const elsewhere = await Promise.all(actions.map((action) => workers.isElsewhere(name, action)))
+    const foreign = new Set(actions.filter((_, index) => elsewhere[index]))
+    if (foreign.size === 0) return ready
+    const runAt = new Date(options.clock.now() + HAND_OVER_MS * (0.5 + options.random()))
+    const isForeign = ({ job }: { job: StoredJob }) => job.kind === 'action' && foreign.has(job.name)
+    await queue.release(ready.filter(isForeign).map(({ claim, job }) => ({ claim, priority: job.priority, runAt })))
+    return ready.filter((each) => !isForeign(each))
   }
 
   async function recordLost(claim: Claim, job: StoredJob): Promise<StoredJob | undefined> {

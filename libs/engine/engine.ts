@@ -26,6 +26,7 @@ import { createSubmitter } from './submit.ts'
 import { createSubscribers, createSubscriptionRegistry } from './subscriptions.ts'
 import { createTransactional } from './transactional.ts'
 import { createWaiters } from './waiters.ts'
+import type { WorkerRegistry } from './worker-registry.ts'
 
 export interface EngineOptions {
   readonly database: Database
@@ -38,6 +39,8 @@ export interface EngineOptions {
   readonly logger: Logger
   /** Names this process in the log: `host/pid`. */
   readonly worker: string
+  /** Which worker runs which version of a plugin. Default: all run the same. */
+  readonly workers?: WorkerRegistry
   readonly clock?: Clock
   readonly ids?: Ids
   /** In [0, 1), for the jitter of retries. */
@@ -153,6 +156,7 @@ export function createEngine(options: EngineOptions): RunningEngine {
         settler,
         rateTokens,
         random: options.random ?? Math.random,
+        ...(options.workers === undefined ? {} : { workers: options.workers }),
       }),
 
     async close() {

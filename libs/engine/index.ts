@@ -18,5 +18,8 @@ export type {
 } from './plugin-transaction.ts'
 export { StatementRefused, bindStage, stageOf } from './plugin-transaction.ts'
 export type { RateTokens } from './rate-tokens/rate-tokens.ts'
+export { createWorkerRegistry } from './worker-registry.ts'
+export type { ServedPlugin, WorkerRegistry } from './worker-registry.ts'
+export { moveJobs } from './move-jobs.ts'
 export { runMaintenance } from './maintenance.ts'
 export type { MaintenanceDuty, MaintenanceOptions } from './maintenance.ts'

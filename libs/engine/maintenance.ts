@@ -5,6 +5,8 @@ import type { Queue } from '../queue/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Clock } from './clock.ts'
+import type { PluginDirectory } from './plugin-port.ts'
+import type { WorkerRegistry } from './worker-registry.ts'
 
 export interface MaintenanceOptions {
   readonly database: Database
@@ -13,6 +15,10 @@ export interface MaintenanceOptions {
   readonly logger: Logger
   readonly clock: Clock
   readonly retentionDays: number
+  /** Which plugins some worker runs. */
+  readonly workers: Pick<WorkerRegistry, 'served'>
+  /** The plugins that are ready here. */
+  readonly plugins: Pick<PluginDirectory, 'runnable'>
   /** How often depth and age of the queues and the log's lag are read. Default 5. */
   readonly measureSeconds?: number
   /** How often partitions are made and dropped. Default 3,600. */
@@ -32,6 +38,7 @@ export async function runMaintenance(options: MaintenanceOptions, signal: AbortS
   const { metrics, logger } = options
   const tasks = [
     every(options.measureSeconds ?? 5, () => measure(options)),
+    every(options.measureSeconds ?? 5, () => measureServed(options)),
     every(options.tidySeconds ?? 3_600, () => tidy(options, signal)),
     ...(options.duties ?? []).map((duty) => every(duty.everySeconds, () => duty.run(signal))),
   ]
@@ -40,6 +47,7 @@ export async function runMaintenance(options: MaintenanceOptions, signal: AbortS
   metrics.queueJobs.clear()
   metrics.queueOldestWaitingSeconds.clear()
   metrics.eventlogHorizonLagSeconds.clear()
+  metrics.pluginsUnserved.clear()
 
   async function every(seconds: number, work: () => Promise<void>): Promise<void> {
     while (!signal.aborted) {
@@ -67,6 +75,12 @@ async function measure({ queue, metrics, clock, database }: MaintenanceOptions):
     )
   }
   metrics.eventlogHorizonLagSeconds.set({}, await horizonLagSeconds(database))
+}
+
+async function measureServed({ workers, plugins, metrics }: MaintenanceOptions): Promise<void> {
+  const served = await workers.served()
+  metrics.pluginsUnserved.clear()
+  for (const { name } of plugins.runnable()) metrics.pluginsUnserved.set({ plugin: name }, served.has(name) ? 0 : 1)
 }
 
 async function tidy({ database, clock, retentionDays, logger }: MaintenanceOptions, signal: AbortSignal): Promise<void> {

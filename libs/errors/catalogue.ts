@@ -103,6 +103,14 @@ export const ERROR_CATALOGUE = {
     meaning: 'Postgres cannot be reached or refuses the login.',
     remedy: 'Check DATABASE_URL, or the folder of the embedded server.',
   },
+  queue_unavailable: {
+    meaning: 'Redis cannot be reached or refuses the login.',
+    remedy: 'Check REDIS_URL and that Redis runs. Jobs that were accepted are in Postgres and run once it is back.',
+  },
+  queue_unsuitable: {
+    meaning: 'Redis would not keep jobs safe: too old, or its `maxmemory-policy` lets it evict.',
+    remedy: 'The message names what was expected and the command that sets it.',
+  },
   migration_failed: {
     meaning: 'The database schema could not be brought up to date, or is newer than this XCore.',
     remedy: 'Run `xcore migrate` and read its message; never edit a landed migration.',

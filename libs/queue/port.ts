@@ -64,6 +64,8 @@ export interface QueueEntry {
   readonly priority: number
   /** null: due at once. */
   readonly runAt: Date | null
+  /** How many attempts have ended. Default 0: a new job. */
+  readonly attempts?: number
 }
 
 /** One job held by this process. */

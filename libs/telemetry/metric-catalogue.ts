@@ -69,6 +69,24 @@ export const METRIC_CATALOGUE = {
     help: 'For how long the job that has waited longest is due.',
     labels: ['plugin'],
   },
+  queueAvailable: {
+    type: 'gauge',
+    name: 'xcore_queue_available',
+    help: 'Whether this process reaches the queue: 1 or 0. Without it jobs are accepted and wait in Postgres.',
+    labels: [],
+  },
+  queueRestoredTotal: {
+    type: 'counter',
+    name: 'xcore_queue_restored_total',
+    help: 'Live jobs that the queue did not hold and that were put on it again.',
+    labels: ['plugin'],
+  },
+  pluginsUnserved: {
+    type: 'gauge',
+    name: 'xcore_plugins_unserved',
+    help: '1 for each plugin whose jobs no worker process runs now.',
+    labels: ['plugin'],
+  },
   workerSlots: {
     type: 'gauge',
     name: 'xcore_worker_slots',

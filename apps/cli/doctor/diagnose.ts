@@ -8,6 +8,7 @@ import { embeddedFolder, useDatabase } from '../use-database.ts'
 import { checkClock, checkLongTransactions, checkMigrations, checkVersion, finding } from './database-checks.ts'
 import { fail, ok } from './finding.ts'
 import type { Finding } from './finding.ts'
+import { checkGroups, checkQueue } from './queue-checks.ts'
 import { checkDataDir, checkNode, checkPlugins, checkPort } from './host-checks.ts'
 
 /** Looks at everything that XCore needs. Starts the embedded server only when it has been used before and nobody runs it; changes no data. */
@@ -18,6 +19,8 @@ export async function diagnose(config: Config): Promise<readonly Finding[]> {
     ...(await checkPlugins(config.plugins.dir)),
     await checkPort(host, port, port === 0 ? undefined : urlOfConfig(config)),
     ...(await databaseFindings(config)),
+    ...(await checkQueue(config)),
+    ...(await checkGroups(config)),
   ]
 }
 

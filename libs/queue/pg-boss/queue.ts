@@ -7,8 +7,8 @@ import type { Logger } from '../../telemetry/logger.ts'
 import type { Claim, Queue, RetryEntry } from '../port.ts'
 import { bossSql } from './boss-sql.ts'
 import { depthRows, dueRows, heldRows, listRows } from './live-rows.ts'
+import { createWake } from '../wake.ts'
 import { teachPlanner } from './planner-statistics.ts'
-import { createWake } from './wake.ts'
 import { DELETE_AFTER_SECONDS, EXPIRE_SECONDS, KEEP_SECONDS, RETRY_LIMIT, deleteRows, insertRows } from './write-rows.ts'
 
 export interface PgBossQueueOptions {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import type { PluginName } from '../../event-log/ids.ts'
-import { pluginName } from '../../event-log/ids.ts'
-import type { Notifications } from '../../postgres/notifications.ts'
-import type { Logger } from '../../telemetry/logger.ts'
+import type { PluginName } from '../event-log/ids.ts'
+import { pluginName } from '../event-log/ids.ts'
+import type { Notifications } from '../postgres/notifications.ts'
+import type { Logger } from '../telemetry/logger.ts'
 
 /** Timers at most, and how far ahead; beyond either the poll is soon enough. */
 const MOST_TIMERS = 1_000
@@ -13,7 +13,7 @@ const SPACING_MS = 5
 const SPAN_MS = 20
 
 /**
- * Wakes consumers: those of this process at once, those of others by NOTIFY. A notification is sent after the commit and from
+ * Wakes consumers: those of this process at once, those of others by a notification. It is sent after the commit and from
  * another connection; while one travels, the plugins that come up are gathered into the next.
  */
 export interface Wake {
@@ -29,7 +29,10 @@ export interface Wake {
   stop(): Promise<void>
 }
 
-export function createWake(notifications: Notifications, logger: Logger): Wake {
+/** What carries the news: NOTIFY of Postgres, or Redis. */
+export type WakeChannel = Pick<Notifications, 'listen' | 'notify' | 'onReconnect'>
+
+export function createWake(notifications: WakeChannel, logger: Logger): Wake {
   const me = randomUUID()
   const listeners = new Map<PluginName, Set<() => void>>()
   const pending = new Set<PluginName>()

@@ -1,0 +1,101 @@
+import { XCoreError, messageOf } from '../../errors/index.ts'
+import { Cluster } from 'ioredis'
+import type { RedisClient } from './client.ts'
+import { shownAddress } from './client.ts'
+import type { RedisSettings } from './settings.ts'
+
+const OLDEST: readonly [number, number] = [6, 2]
+const CONNECT_MS = 10_000
+
+/** Opens the connection. Throws XCoreError `queue_unavailable` that says what is wrong: address, credentials, TLS. */
+export async function connect(client: RedisClient, settings: RedisSettings): Promise<void> {
+  let last: unknown
+  const onError = (error: unknown) => {
+    last = error
+  }
+  client.on('error', onError)
+  if (client instanceof Cluster) client.on('node error', onError)
+  const late = Promise.withResolvers<never>()
+  const timer = setTimeout(() => late.reject(new Error('no answer')), CONNECT_MS)
+  try {
+    await Promise.race([client.connect(), failedFor(client, () => last), late.promise])
+    await client.ping()
+  } catch (error) {
+    client.disconnect()
+    throw unreachable(settings, last ?? error)
+  } finally {
+    clearTimeout(timer)
+    client.off('error', onError)
+    client.off('node error', onError)
+  }
+}
+
+/** The client tries again for ever; at the start the first refusal is the answer. */
+function failedFor(client: RedisClient, reason: () => unknown): Promise<never> {
+  return new Promise((_, reject) => {
+    client.once('close', () => reject(reason() ?? new Error('the connection was closed')))
+  })
+}
+
+function unreachable(settings: RedisSettings, cause: unknown): XCoreError {
+  const message = messageOf(cause)
+  const remedy = /WRONGPASS|NOAUTH|NOPERM|invalid username/i.test(message)
+    ? 'Put the user and password that Redis expects into redis.url (REDIS_URL): redis://USER:PASSWORD@HOST:PORT.'
+    : 'Check redis.url (REDIS_URL), redis.topology and that Redis runs; `rediss://` is for TLS.'
+  return new XCoreError('queue_unavailable', `Expected a Redis at ${shownAddress(settings)}, found: ${message}. ${remedy}`, {
+    cause,
+    retryAfterSeconds: 5,
+  })
+}
+
+/** Throws XCoreError `queue_unsuitable` when jobs would not be safe on this server. Returns its version. */
+export async function checkServer(client: RedisClient, settings: RedisSettings): Promise<string> {
+  const nodes = client instanceof Cluster ? client.nodes('master') : [client]
+  let version = ''
+  for (const node of nodes) {
+    const info = await node.info()
+    version = fieldOf(info, 'redis_version') ?? '0'
+    checkVersion(version, settings)
+    checkPolicy(fieldOf(info, 'maxmemory_policy'), settings)
+    const topology =
+      fieldOf(info, 'cluster_enabled') === '1' ? 'cluster' : settings.topology === 'cluster' ? 'standalone' : settings.topology
+    if (topology !== settings.topology) {
+      throw unsuitable(
+        settings,
+        `redis.topology ${topology}`,
+        `redis.topology ${settings.topology}`,
+        `Set redis.topology (XCORE_REDIS_TOPOLOGY) to ${topology}.`,
+      )
+    }
+  }
+  return version
+}
+
+function checkVersion(version: string, settings: RedisSettings): void {
+  const [major = 0, minor = 0] = version.split('.').map(Number)
+  if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return
+  throw unsuitable(
+    settings,
+    `Redis ${OLDEST.join('.')} or newer`,
+    `version ${version}`,
+    'Upgrade Redis (it is developed on 7), or use a compatible Valkey.',
+  )
+}
+
+function checkPolicy(policy: string | undefined, settings: RedisSettings): void {
+  if (policy === undefined || policy === 'noeviction') return
+  throw unsuitable(
+    settings,
+    'maxmemory-policy noeviction',
+    policy,
+    'Redis would throw jobs away when it is full: `CONFIG SET maxmemory-policy noeviction`, and the same in redis.conf.',
+  )
+}
+
+function unsuitable(settings: RedisSettings, expected: string, found: string, remedy: string): XCoreError {
+  return new XCoreError('queue_unsuitable', `Redis at ${shownAddress(settings)}: expected ${expected}, found ${found}. ${remedy}`)
+}
+
+function fieldOf(info: string, name: string): string | undefined {
+  return new RegExp(`^${name}:(.*)$`, 'm').exec(info)?.[1]?.trim()
+}

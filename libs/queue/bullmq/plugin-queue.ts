@@ -1,0 +1,208 @@
+import { Job, Queue, QueueKeys, RedisQueueBackend } from 'bullmq'
+import type { RedisConnection } from 'bullmq'
+import { jobId } from '../../event-log/ids.ts'
+import type { JobId, PluginName } from '../../event-log/ids.ts'
+import { bullPriority, ownPriority } from './priority.ts'
+import type { RedisClient } from './client.ts'
+
+/** A job to be put on the queue. `attempts`: how many of its attempts had ended by then. */
+export interface Pointer {
+  readonly jobId: JobId
+  readonly priority: number
+  /** Milliseconds since the epoch; null: due at once. */
+  readonly runAt: number | null
+  readonly attempts: number
+}
+
+/** A held job that goes back on the queue. */
+export interface PutBack {
+  readonly token: string
+  readonly pointer: Pointer
+}
+
+/** What BullMQ handed out. */
+export interface Taken {
+  readonly jobId: JobId
+  readonly priority: number
+  /** As it was put on the queue. */
+  readonly attempts: number
+  /** How often a holder went silent since then. */
+  readonly stalls: number
+}
+
+export interface PluginQueueOptions {
+  readonly plugin: PluginName
+  readonly prefix: string
+  readonly client: RedisClient
+  readonly connection: RedisConnection
+  readonly lockMs: number
+  readonly stalledCheckMs: number
+}
+
+/** BullMQ's events are read by nobody here: a short stream spares a megabyte a queue. */
+const EVENTS_KEPT = 100
+/** We decide about lost attempts, so BullMQ never fails a job by itself. */
+const MAX_STALLS = 1_000_000_000
+
+/**
+ * BullMQ's own scripts for the queue of one plugin, over a connection that all queues share. The braces put all keys of a plugin
+ * into one slot of a Redis Cluster, and spread the plugins over its nodes.
+ */
+export class PluginQueue {
+  readonly plugin: PluginName
+  readonly #client: RedisClient
+  readonly #scripts: Scripts
+
+  constructor(options: PluginQueueOptions) {
+    this.plugin = options.plugin
+    this.#client = options.client
+    this.#scripts = new Scripts(options)
+  }
+
+  key(type: string): string {
+    return this.#scripts.toKey(type)
+  }
+
+  /** The settings that BullMQ keeps in Redis, and the mark by which a Redis that lost its data is told. */
+  async declare(): Promise<void> {
+    // Read first: a Redis without memory refuses to write what is there already.
+    const known = await this.#client.hget(this.key('meta'), 'opts.maxLenEvents')
+    if (known !== String(EVENTS_KEPT)) await this.#client.hset(this.key('meta'), 'opts.maxLenEvents', EVENTS_KEPT)
+  }
+
+  /** Adds those that are not on the queue yet, in order. */
+  async add(pointers: readonly Pointer[]): Promise<void> {
+    const now = Date.now()
+    await this.#scripts.addJobs(pointers.map((pointer) => ({ job: jobOf(pointer, now), jobId: pointer.jobId })))
+  }
+
+  /** Takes the next due job; undefined: there is none. */
+  async take(token: string): Promise<Taken | undefined> {
+    return takenOf(await this.#scripts.moveToActive(token))
+  }
+
+  /** Takes a held job off the queue, and with `next` the next due one in the same command. */
+  finish(id: JobId, token: string, next: boolean): Promise<Finished> {
+    return this.#scripts.finish(id, token, next)
+  }
+
+  /** Puts held jobs back in one transaction each, so that no crash loses one. Those that are not held any more stay as they are. */
+  async putBack(jobs: readonly PutBack[]): Promise<void> {
+    const now = Date.now()
+    await Promise.all(jobs.map(({ token, pointer }) => this.#scripts.replace(jobOf(pointer, now), token)))
+  }
+
+  /** Says that these are still worked on; returns those that this process does not hold any more. */
+  async extend(held: readonly { readonly jobId: JobId; readonly token: string }[], lockMs: number): Promise<JobId[]> {
+    const lost = await this.#scripts.extendLocks(
+      held.map((each) => each.jobId),
+      held.map((each) => each.token),
+      lockMs,
+    )
+    return lost.map(jobId)
+  }
+
+  /** Puts the jobs of silent holders back, at most once per check interval over all processes. True: there were some. */
+  async recoverStalled(): Promise<boolean> {
+    const recovered: unknown = await this.#scripts.moveStalledJobsToWait()
+    return Array.isArray(recovered) && recovered.length > 0
+  }
+
+  /** Which of these Redis does not know. */
+  async missing(ids: readonly JobId[]): Promise<JobId[]> {
+    const keys = ids.map((id) => this.key(id))
+    // Nearly always all are there, or none.
+    const count = await this.#client.exists(...keys)
+    if (count === 0 || count === keys.length) return count === 0 ? [...ids] : []
+    const known = await Promise.all(keys.map((key) => this.#client.exists(key)))
+    return ids.filter((_, index) => known[index] === 0)
+  }
+
+  /** Takes up to `count` waiting jobs off, those that would run last; the reconciler adds them again. Returns how many. */
+  async shed(count: number): Promise<number> {
+    const popped = await this.#client.zpopmax(this.key('prioritized'), count)
+    const ids = popped.filter((_, index) => index % 2 === 0)
+    await Promise.all(ids.map((id) => this.#client.del(this.key(id))))
+    return ids.length
+  }
+
+  /** Takes jobs off whoever holds them. */
+  async remove(ids: readonly JobId[]): Promise<void> {
+    await Promise.all(ids.flatMap((id) => [this.#client.del(`${this.key(id)}:lock`), this.#scripts.remove(id, false)]))
+  }
+}
+
+export type Finished =
+  | { readonly kind: 'done'; readonly next: Taken | undefined }
+  /** The lock had run out, or the job had been taken off. */
+  | { readonly kind: 'not held' }
+
+class Scripts extends RedisQueueBackend {
+  /** All that BullMQ's script needs to know of a job is its id. */
+  readonly #template: Job
+
+  constructor({ plugin, prefix, client, connection, lockMs, stalledCheckMs }: PluginQueueOptions) {
+    const keys = new QueueKeys(prefix)
+    const name = `{${plugin}}`
+    const settings = { connection: client, prefix, lockDuration: lockMs, stalledInterval: stalledCheckMs, maxStalledCount: MAX_STALLS }
+    super(connection, name, keys.getKeys(name), (type) => keys.toKey(name, type), settings, undefined, false)
+    this.#template = new Job(new Queue(name, { connection: client, prefix, skipMetasUpdate: true }, () => this), 'job', null)
+  }
+
+  async finish(id: string, token: string, next: boolean): Promise<Finished> {
+    this.#template.id = id
+    const args = this.moveToCompletedArgs(this.#template, '', true, token, next)
+    const client = await this.client
+    const answer: unknown = await this.execCommand(client, 'moveToFinished', args)
+    if (typeof answer === 'number' && answer < 0) return { kind: 'not held' }
+    return { kind: 'done', next: Array.isArray(answer) ? takenOfRaw(answer) : undefined }
+  }
+
+  async replace(job: ReturnType<typeof jobOf>, token: string): Promise<void> {
+    const client = await this.client
+    const transaction = client.multi()
+    this.#template.id = job.id
+    this.execCommand(transaction, 'moveToFinished', this.moveToCompletedArgs(this.#template, '', true, token, false))
+    // A job that is still there (its lock had run out, and somebody else holds it) is left alone by the second.
+    void this.addJobToTransaction(transaction, job, job.id)
+    const answers: unknown = await transaction.exec()
+    if (!Array.isArray(answers)) throw new Error('Redis dropped a transaction')
+    for (const [error] of answers) if (error instanceof Error) throw error
+  }
+}
+
+function jobOf({ jobId: id, priority, runAt, attempts }: Pointer, now: number) {
+  const bull = bullPriority(priority)
+  const delay = runAt === null ? 0 : Math.max(0, runAt - now)
+  return {
+    id,
+    name: 'job',
+    data: String(attempts),
+    opts: delay > 0 ? { priority: bull, delay } : { priority: bull },
+    timestamp: now,
+    progress: 0,
+    attemptsMade: 0,
+    attemptsStarted: 0,
+    failedReason: '',
+    returnvalue: '',
+    stalledCounter: 0,
+  }
+}
+
+function takenOf([job, id]: readonly unknown[]): Taken | undefined {
+  if (typeof id !== 'string' || typeof job !== 'object' || job === null) return undefined
+  const { data, priority, stalledCounter }: { data?: unknown; priority?: unknown; stalledCounter?: unknown } = job
+  return { jobId: jobId(id), priority: ownPriority(Number(priority)), attempts: Number(data), stalls: Number(stalledCounter ?? 0) }
+}
+
+/** Redis answers with the fields of the job's hash as a flat list. */
+function takenOfRaw([fields, id]: readonly unknown[]): Taken | undefined {
+  if (typeof id !== 'string' || !Array.isArray(fields)) return undefined
+  const valueOf = (name: string) => Number(fields[fields.indexOf(name) + 1])
+  return {
+    jobId: jobId(id),
+    priority: ownPriority(valueOf('priority')),
+    attempts: valueOf('data'),
+    stalls: fields.includes('stc') ? valueOf('stc') : 0,
+  }
+}

@@ -1,0 +1,99 @@
+import { jobId } from '../../event-log/ids.ts'
+import type { JobId } from '../../event-log/ids.ts'
+import type { QueueDepth } from '../port.ts'
+import type { RedisClient } from './client.ts'
+import type { PluginQueue } from './plugin-queue.ts'
+
+/** Reads of BullMQ's lists and sets, batched by the connection. Scores of `delayed` are milliseconds × 4096 and a counter. */
+const DELAYED_SCALE = 0x1000
+const dueScore = (now: number) => (now + 1) * DELAYED_SCALE - 1
+
+export interface Look {
+  /** Jobs are due and not held. */
+  readonly due: boolean
+  /** The mark of the data that Redis holds; null: it has none, so it is new or has lost it. */
+  readonly mark: string | null
+}
+
+export async function look(client: RedisClient, queue: PluginQueue, now: number): Promise<Look> {
+  const [waiting, prioritized, delayed, mark] = await Promise.all([
+    client.llen(queue.key('wait')),
+    client.zcard(queue.key('prioritized')),
+    client.zrangebyscore(queue.key('delayed'), 0, dueScore(now), 'LIMIT', 0, 1),
+    client.hget(queue.key('meta'), MARK),
+  ])
+  return { due: waiting + prioritized + delayed.length > 0, mark }
+}
+
+/** The field of BullMQ's `meta` hash that tells whether Redis still holds the data that the reconciler put there. */
+export const MARK = 'xcore'
+
+export async function heldSince(client: RedisClient, queue: PluginQueue, id: JobId): Promise<Date | undefined> {
+  const [position, since] = await Promise.all([client.lpos(queue.key('active'), id), client.hget(queue.key(id), 'processedOn')])
+  return position === null || since === null ? undefined : new Date(Number(since))
+}
+
+/** Ids of the queue's jobs, in no order. */
+export async function idsOf(client: RedisClient, queue: PluginQueue, held: boolean): Promise<JobId[]> {
+  if (held) return (await client.lrange(queue.key('active'), 0, -1)).map(jobId)
+  const lists = await Promise.all([
+    client.lrange(queue.key('wait'), 0, -1),
+    client.zrange(queue.key('prioritized'), '0', '-1'),
+    client.zrange(queue.key('delayed'), '0', '-1'),
+  ])
+  return lists.flat().map(jobId)
+}
+
+/** How many jobs wait, due or not. */
+export async function waitingCount(client: RedisClient, queue: PluginQueue): Promise<number> {
+  const counts = await Promise.all([
+    client.llen(queue.key('wait')),
+    client.zcard(queue.key('prioritized')),
+    client.zcard(queue.key('delayed')),
+  ])
+  return counts[0] + counts[1] + counts[2]
+}
+
+/**
+ * The oldest is told by the first of each priority: within a priority, jobs are in the order in which they were added, and a job's
+ * hash says when that was.
+ */
+export async function depthOf(client: RedisClient, queue: PluginQueue, now: number): Promise<QueueDepth> {
+  const [waiting, prioritized, delayed, overdue, held] = await Promise.all([
+    client.llen(queue.key('wait')),
+    client.zcard(queue.key('prioritized')),
+    client.zcount(queue.key('delayed'), `(${dueScore(now)}`, '+inf'),
+    client.zrangebyscore(queue.key('delayed'), 0, dueScore(now), 'WITHSCORES', 'LIMIT', 0, 1),
+    client.llen(queue.key('active')),
+  ])
+  const dueDelayed = overdue.length === 0 ? 0 : await client.zcount(queue.key('delayed'), 0, dueScore(now))
+  const candidates = [await client.lindex(queue.key('wait'), -1), ...(prioritized > 0 ? await firstOfEachPriority(client, queue) : [])]
+  const due = (await Promise.all(candidates.filter((id) => id !== null).map((id) => dueTime(client, queue, id)))).filter(
+    (time) => time !== null,
+  )
+  if (overdue[1] !== undefined) due.push(Math.floor(Number(overdue[1]) / DELAYED_SCALE))
+  return {
+    plugin: queue.plugin,
+    waiting: waiting + prioritized + dueDelayed,
+    delayed,
+    held,
+    oldestWaitingSince: due.length === 0 ? null : new Date(Math.min(...due)),
+  }
+}
+
+const PRIORITY_SCALE = 0x100000000
+
+async function firstOfEachPriority(client: RedisClient, queue: PluginQueue): Promise<string[]> {
+  const found: string[] = []
+  for (let from = 0; ;) {
+    const [id, score] = await client.zrangebyscore(queue.key('prioritized'), from, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
+    if (id === undefined || score === undefined) return found
+    found.push(id)
+    from = (Math.floor(Number(score) / PRIORITY_SCALE) + 1) * PRIORITY_SCALE
+  }
+}
+
+async function dueTime(client: RedisClient, queue: PluginQueue, id: string): Promise<number | null> {
+  const [added] = await client.hmget(queue.key(id), 'timestamp')
+  return added === null || added === undefined ? null : Number(added)
+}

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { Redis } from 'ioredis'
+import { NEEDS_REDIS } from '../../libs/queue/bullmq/testing/redis-server.ts'
+import { allEnd, call, ground, submit, until } from './setup.ts'
+
+describe('Redis fails', NEEDS_REDIS, () => {
+  test('api and worker apart over Redis: results, retries, delays', async () => {
+    await using at = await ground()
+    const api = await at.api()
+    await at.worker()
+    const { status, body } = await call(api.url, 'ping', { wait: 20 })
+    assert.equal(status, 200)
+    assert.equal(Object(body['result']).status, 'ok')
+    assert.equal((await call(api.url, 'flaky', { wait: 30 })).status, 200)
+    await call(api.url, 'ping', { delay: 1 })
+    await submit(api.url, 'ping', 300)
+    await allEnd(at, 303)
+  })
+
+  test('FLUSHALL in mid-run: nothing is lost, what runs is not started again', async () => {
+    await using at = await ground()
+    const api = await at.api()
+    const worker = await at.worker()
+    await call(api.url, 'ping', { wait: 20 })
+    // The mark by which a loss is told is set by the elected process.
+    const redis = new Redis(at.redis.url)
+    try {
+      await until('Redis has its mark', async () => (await redis.hget('xcore:{probe}:meta', 'xcore')) !== null)
+      await submit(api.url, 'work', 150, { ms: 1500 })
+      await redis.flushall()
+    } finally {
+      redis.disconnect()
+    }
+    await submit(api.url, 'ping', 50)
+    await allEnd(at, 201)
+    const lost = await at.database.run(`select 1 from xcore.event_log where type = 'job.attempt_lost'`)
+    assert.equal(lost.length, 0)
+    const logs = [...api.lines, ...worker.lines].join('\n')
+    assert.match(logs, /Redis had forgotten jobs that run here/)
+    assert.match(logs, /put on the queue again/)
+  })
+
+  test('Redis is stopped and comes back empty: the api goes on accepting, everything runs afterwards', async () => {
+    await using at = await ground()
+    const api = await at.api()
+    const worker = await at.worker()
+    await call(api.url, 'ping', { wait: 20 })
+    await submit(api.url, 'work', 200, { ms: 200 })
+    await at.redis.stop()
+    const started = performance.now()
+    await submit(api.url, 'ping', 100)
+    assert.ok(performance.now() - started < 8_000, 'accepting without Redis took long')
+    const waited = await call(api.url, 'ping', { wait: 1 })
+    assert.equal(waited.status, 202)
+    await worker.line((line) => line.includes('the connection to Redis was lost'))
+    await until('the metric tells', async () => /^xcore_queue_available 0$/m.test(await (await fetch(`${api.url}/metrics`)).text()))
+    const ready: unknown = await (await fetch(`${api.url}/readyz?verbose`)).json()
+    assert.match(JSON.stringify(ready), /cannot be reached: jobs are accepted and wait/)
+    // Reading jobs works without the queue, too.
+    assert.equal((await fetch(`${api.url}/jobs/${String(waited.body['job_id'])}`)).status, 200)
+    await new Promise((resolve) => setTimeout(resolve, 10_000 - Math.min(9_000, performance.now() - started)))
+    await at.redis.start()
+    await allEnd(at, 302, 'succeeded', 90)
+  })
+
+  test('Redis is out of memory: the api goes on accepting, everything runs in the end', async () => {
+    await using at = await ground()
+    const api = await at.api()
+    const redis = new Redis(at.redis.url)
+    try {
+      await call(api.url, 'ping')
+      await until('Redis has its mark', async () => (await redis.hget('xcore:{probe}:meta', 'xcore')) !== null)
+      const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1])
+      await redis.config('SET', 'maxmemory', String(used + 1_000_000))
+      for (let batch = 0; batch < 20; batch++) await submit(api.url, 'ping', 150)
+      await api.line((line) => line.includes('could not be put on the queue') && line.includes('OOM'))
+      assert.ok((await redis.zcard('xcore:{probe}:prioritized')) < 3_000)
+      const worker = await at.worker()
+      await allEnd(at, 3_001, 'succeeded', 100).catch((error: unknown) => {
+        throw new Error(worker.lines.join('\n'), { cause: error })
+      })
+    } finally {
+      redis.disconnect()
+    }
+  })
+})
