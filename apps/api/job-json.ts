@@ -15,6 +15,7 @@ export function jobJson(job: Job): Record<string, unknown> {
     payload: job.payload,
     result: job.result,
     error: job.error === null ? null : errorJson(job.error),
+    error_fingerprint: job.errorFingerprint,
     requested_at: job.requestedAt,
     run_at: job.runAt,
     started_at: job.startedAt,
@@ -22,6 +23,8 @@ export function jobJson(job: Job): Record<string, unknown> {
     correlation_id: job.correlationId,
     causation_id: job.causationId,
     replay_of: job.replayOf,
+    root: job.root,
+    replay_id: job.replayId,
     idempotency_key: job.idempotencyKey,
     plugin_version: job.pluginVersion,
   }

@@ -24,6 +24,7 @@ test('a job is shown with exactly the members of the contract', async () => {
     'payload',
     'result',
     'error',
+    'error_fingerprint',
     'requested_at',
     'run_at',
     'started_at',
@@ -31,6 +32,8 @@ test('a job is shown with exactly the members of the contract', async () => {
     'correlation_id',
     'causation_id',
     'replay_of',
+    'root',
+    'replay_id',
     'idempotency_key',
     'plugin_version',
   ])

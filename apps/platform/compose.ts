@@ -76,7 +76,9 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
   const leadership = createLeadership({ url, name: 'maintenance', logger })
   stack.defer(() => leadership.stop())
   const upkeep = { database, queue, metrics, logger, clock: systemClock, retentionDays: config.retention.days }
-  leadership.lead((term) => runMaintenance(upkeep, term))
+  leadership.lead(async (term) => {
+    await Promise.all([runMaintenance(upkeep, term), engine.replays.run(term)])
+  })
 
   const readiness = createReadiness({ database, plugins: () => host.statuses(), draining: draining.signal })
   return { engine, host, queue, metrics, readiness, draining }

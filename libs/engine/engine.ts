@@ -16,6 +16,8 @@ import type { PluginDirectory } from './plugin-port.ts'
 import type { Engine, SubscriptionRegistry } from './port.ts'
 import { createRateTokens } from './rate-tokens/rate-tokens.ts'
 import type { RateTokens } from './rate-tokens/rate-tokens.ts'
+import type { Replays } from './replay/port.ts'
+import { createReplays } from './replay/replays.ts'
 import { createSettler } from './settle.ts'
 import { createSubmitter } from './submit.ts'
 import { createSubscribers, createSubscriptionRegistry } from './subscriptions.ts'
@@ -45,6 +47,7 @@ export interface ConsumerSettings {
 export interface RunningEngine extends Engine {
   readonly subscriptions: SubscriptionRegistry
   readonly rateTokens: RateTokens
+  readonly replays: Replays
   /** Makes the part that runs jobs; `start` and `stop` it yourself, before `close`. */
   consumers(settings: ConsumerSettings): Consumers
   /** Waits for what is being written, then lets go of everyone who waits. The database, queue and notifications stay open. */
@@ -91,6 +94,7 @@ export function createEngine(options: EngineOptions): RunningEngine {
     list: reader.list,
     history: reader.history,
     rateTokens,
+    replays: createReplays({ database, queue, notifications, plugins, metrics, logger, clock, ids, reader }),
 
     async wait(id, timeoutMs, signal) {
       // Listening starts before the look, so an outcome that falls between the two is not missed.

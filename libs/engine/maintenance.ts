@@ -5,6 +5,7 @@ import type { Queue } from '../queue/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Clock } from './clock.ts'
+import { retireReplays } from './replay/replays-table.ts'
 
 export interface MaintenanceOptions {
   readonly database: Database
@@ -62,7 +63,9 @@ async function measure({ queue, metrics, clock, database }: MaintenanceOptions):
 
 async function tidy({ database, clock, retentionDays, logger }: MaintenanceOptions, signal: AbortSignal): Promise<void> {
   await ensurePartitions(database)
-  const retired = await retire(database, retentionCutoff(clock.now(), retentionDays), signal)
+  const cutoff = retentionCutoff(clock.now(), retentionDays)
+  const retired = await retire(database, cutoff, signal)
+  await retireReplays(database, cutoff)
   if (retired.jobs > 0 || retired.partitions.length > 0) logger.info(retired, 'what is past retention was removed')
 }
 

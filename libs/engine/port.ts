@@ -85,6 +85,7 @@ export interface JobFilter {
   readonly name?: string
   readonly states?: readonly JobState[]
   readonly errorCode?: string
+  readonly errorFingerprint?: string
   readonly correlationId?: string
   readonly replayId?: string
   readonly since?: Date
