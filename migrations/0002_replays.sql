@@ -16,6 +16,8 @@ alter table xcore.jobs
   add constraint jobs_root check ((root is null) = (replay_of is null)),
   add constraint jobs_error_fingerprint check (error_fingerprint is null or error is not null);
 
+-- the chain of a root holds every replay of its jobs
+drop index xcore.jobs_replay_of;
 create index jobs_root on xcore.jobs (root, id) where root is not null;
 create index jobs_error_fingerprint on xcore.jobs (error_fingerprint, id) where error_fingerprint is not null;
 

@@ -15,8 +15,8 @@ import { advanceReplay, insertItems, lockReplay } from './replays-table.ts'
 import type { StoredReplay } from './replays-table.ts'
 import type { ReplayPorts } from './single.ts'
 
-/** Items looked at in one transaction. */
-export const PAGE = 1_000
+/** Items looked at in one transaction; more would keep the pool's connection and the replay's row for long. */
+export const PAGE = 2_000
 /** Of a paced replay: room to pass over items that are left out. */
 const SMALLEST_PAGE = 100
 

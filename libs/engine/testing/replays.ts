@@ -38,14 +38,16 @@ export async function insertFinished(
   },
 ): Promise<JobId[]> {
   const rows = await database.run<{ id: JobId }>(
-    `with made as (
+    `with numbered as (
+      select n, uuidv7() as id from generate_series(1, $1::int) n
+    ), made as (
       insert into xcore.jobs (id, kind, plugin, name, state, attempt, priority, max_attempts, payload, result, error, error_code,
         error_fingerprint, requested_at, run_at, started_at, finished_at, correlation_id, plugin_version)
-      select uuidv7(), 'action', $2, $3, $4, 1, 50, 3, jsonb_build_object('n', n), case when $4 = 'succeeded' then '{"status":"ok"}'::jsonb end,
+      select id, 'action', $2, $3, $4, 1, 50, 3, jsonb_build_object('n', n), case when $4 = 'succeeded' then '{"status":"ok"}'::jsonb end,
         e.error, e.error ->> 'code', case when e.error is not null then 'f00d' end,
         date_trunc('milliseconds', now()), date_trunc('milliseconds', now()), date_trunc('milliseconds', now()),
-        date_trunc('milliseconds', now()), gen_random_uuid(), '1.0.0'
-      from generate_series(1, $1::int) n
+        date_trunc('milliseconds', now()), id, '1.0.0'
+      from numbered
       cross join (select case when $4 = 'failed' then jsonb_build_object('code', $5::text, 'message', 'no') end as error) e
       returning id::text
     ) select id from made order by id`,
