@@ -25,6 +25,7 @@ export function apiOf(platform: Platform, config: Config, logger: Logger): Api {
   const { engine, host, queue, metrics, readiness, draining } = platform
   return createApi({
     engine,
+    replays: engine.replays,
     host,
     queue,
     metrics,

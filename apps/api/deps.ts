@@ -1,4 +1,4 @@
-import type { Engine } from '../../libs/engine/port.ts'
+import type { Engine, Replays } from '../../libs/engine/port.ts'
 import type { PluginHost } from '../../libs/plugin-host/port.ts'
 import type { Queue } from '../../libs/queue/port.ts'
 import type { Logger } from '../../libs/telemetry/logger.ts'
@@ -14,10 +14,12 @@ export interface ApiKey {
 
 /** The part of the metrics that the api itself uses. */
 export interface ApiMetrics {
-  readonly httpRequestSeconds: { observe(labels: { method: string; route: string; status: string }, seconds: number): void }
-  /** Prometheus text exposition. */
-  text(): Promise<string>
-  readonly contentType: string
+  readonly httpRequestSeconds: {
+    observe(labels: { method: string; route: string; status: string }, seconds: number, traceId?: string): void
+  }
+  readonly authFailuresTotal: { inc(labels: { reason: string }): void }
+  /** As the Accept header of the scrape asks: OpenMetrics, else the Prometheus text format. */
+  render(accept: string | undefined): Promise<{ readonly contentType: string; readonly body: string }>
 }
 
 /** Tokens of a plugin's rate limit, shared by all processes. */
@@ -37,6 +39,7 @@ export interface Readiness {
 /** Everything the api needs; chosen in compose.ts. */
 export interface ApiDeps {
   readonly engine: Engine
+  readonly replays: Omit<Replays, 'run'>
   readonly host: Pick<PluginHost, 'statuses' | 'status' | 'routes' | 'find' | 'refusal'>
   readonly queue: Pick<Queue, 'depths'>
   readonly metrics: ApiMetrics

@@ -60,6 +60,10 @@ export function outcomeError(job: Job): JobError {
     : { code: 'handler_error', message: 'The job failed without a recorded error.' }
 }
 
+function secondsBetween(start: string, end: string): number {
+  return Math.max(0, Date.parse(end) - Date.parse(start)) / 1000
+}
+
 /** One line of a job's history. */
 export function loggedEventJson(logged: LoggedEvent): Record<string, unknown> {
   const { type, ...fields } = logged.event
@@ -71,5 +75,6 @@ export function loggedEventJson(logged: LoggedEvent): Record<string, unknown> {
     plugin: logged.plugin,
     ...fields,
     ...('error' in fields && { error: errorJson(fields.error) }),
+    ...('started_at' in fields && { duration_seconds: secondsBetween(fields.started_at, fields.finished_at) }),
   }
 }

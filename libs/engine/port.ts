@@ -125,4 +125,5 @@ export interface SubscriptionRegistry {
   retain(known: readonly PluginName[]): Promise<readonly PluginName[]>
 }
 
+export type * from './replay/port.ts'
 export type { JsonObject }
