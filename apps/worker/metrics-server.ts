@@ -6,7 +6,7 @@ import type { Logger } from '../../libs/telemetry/index.ts'
 import type { Readiness } from '../platform/readiness.ts'
 
 export interface MetricsServerOptions {
-  readonly metrics: Pick<Metrics, 'text' | 'contentType'>
+  readonly metrics: Pick<Metrics, 'render'>
   readonly readiness: () => Promise<Readiness>
   readonly logger: Logger
 }
@@ -52,8 +52,10 @@ async function answer({ metrics, readiness }: MetricsServerOptions, request: Inc
   if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'only GET')
   const [path, query = ''] = (request.url ?? '/').split('?')
   switch (path) {
-    case '/metrics':
-      return { status: 200, type: metrics.contentType, body: await metrics.text() }
+    case '/metrics': {
+      const { contentType, body } = await metrics.render(request.headers.accept)
+      return { status: 200, type: contentType, body }
+    }
     case '/livez':
       return json(200, { status: 'ok' })
     case '/readyz': {

@@ -6,6 +6,7 @@ import type { Metrics } from '../telemetry/metrics.ts'
 import { startAttempt } from './attempt.ts'
 import type { AbortReason, Attempt, AttemptEnd } from './attempt.ts'
 import type { Clock } from './clock.ts'
+import { attemptSpan, endAttemptSpan, withSpan } from './job-span.ts'
 import { decide, outcomeRow } from './outcome.ts'
 import type { HandlerResult, RunnablePlugin } from './plugin-port.ts'
 import type { Settler } from './settle.ts'
@@ -45,20 +46,24 @@ export function runJob(context: JobRunContext, plugin: RunnablePlugin, claim: Cl
   }
   const labels = { plugin: plugin.name }
   const logger = lazyLogger(context.logger, job)
-  metrics.jobWaitSeconds.observe(labels, Math.max(0, startedAt - stored.runAt.getTime()) / 1000)
+  const span = attemptSpan(job)
+  metrics.jobWaitSeconds.observe(labels, Math.max(0, startedAt - stored.runAt.getTime()) / 1000, span.traceId)
 
-  const attempt: Attempt = startAttempt({
-    plugin,
-    job,
-    timeoutSeconds: settings.timeoutSeconds,
-    startedAt,
-    logger,
-    onLateEnd: () => logger().info({ seconds: (clock.now() - startedAt) / 1000 }, 'a handler that was given up has ended'),
-  })
+  const attempt: Attempt = span.run(() =>
+    startAttempt({
+      plugin,
+      job: withSpan(job, span),
+      timeoutSeconds: settings.timeoutSeconds,
+      startedAt,
+      logger,
+      onLateEnd: () => logger().info({ seconds: (clock.now() - startedAt) / 1000 }, 'a handler that was given up has ended'),
+    }),
+  )
 
   const recorded = Promise.withResolvers<void>()
   const ended = attempt.ended.then((end) => {
     if (end.kind === 'aborted') {
+      endAttemptSpan(span, end)
       recorded.resolve()
       return end.reason === 'shutdown' ? ('hand back' as const) : ('dropped' as const)
     }
@@ -83,6 +88,7 @@ export function runJob(context: JobRunContext, plugin: RunnablePlugin, claim: Cl
       now: finishedAt,
       random: context.random(),
     })
+    endAttemptSpan(span, outcome)
     const row = outcomeRow(outcome, {
       job: stored,
       attempt: job.attempt,
@@ -98,7 +104,7 @@ export function runJob(context: JobRunContext, plugin: RunnablePlugin, claim: Cl
     } catch (err) {
       return logger().error({ err }, 'the outcome could not be recorded; the job is found as lost and runs again')
     }
-    metrics.jobRunSeconds.observe({ ...labels, name: job.name, outcome: outcome.kind }, runSeconds)
+    metrics.jobRunSeconds.observe({ ...labels, name: job.name, outcome: outcome.kind }, runSeconds, span.traceId)
     if (outcome.kind !== 'succeeded') {
       metrics.jobAttemptsFailedTotal.inc({ ...labels, name: job.name, code: outcome.error.code })
       const note = { outcome: outcome.kind, seconds: runSeconds, code: outcome.error.code, error: outcome.error.message }
@@ -106,7 +112,7 @@ export function runJob(context: JobRunContext, plugin: RunnablePlugin, claim: Cl
     }
     if (outcome.kind === 'retry') return
     metrics.jobsFinishedTotal.inc({ ...labels, kind: job.kind, name: job.name, outcome: outcome.kind })
-    metrics.jobEndToEndSeconds.observe(labels, Math.max(0, finishedAt - job.requestedAt.getTime()) / 1000)
+    metrics.jobEndToEndSeconds.observe(labels, Math.max(0, finishedAt - job.requestedAt.getTime()) / 1000, span.traceId)
   }
 
   return { claim, job: stored, ended, over: recorded.promise, abort: (reason) => attempt.abort(reason) }
@@ -122,7 +128,11 @@ function storable(result: HandlerResult): HandlerResult {
   if (result.kind !== 'ok') return { ...result, error: storableError(result.error) }
   const refused = refusal(result.result)
   if (refused === undefined) return result
-  return { kind: 'error', retryable: false, error: { code: 'invalid_result', message: `The handler's result at "${refused.path}" ${refused.reason}.` } }
+  return {
+    kind: 'error',
+    retryable: false,
+    error: { code: 'invalid_result', message: `The handler's result at "${refused.path}" ${refused.reason}.` },
+  }
 }
 
 function storableError(error: JobError): JobError {

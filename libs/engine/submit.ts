@@ -7,6 +7,7 @@ import type { Clock } from './clock.ts'
 import { fingerprint } from './fingerprint.ts'
 import type { Emitted, EmitRequest, Origin, Submitted, SubmitRequest } from './port.ts'
 import type { PluginDirectory, RunnablePlugin } from './plugin-port.ts'
+import { tracedSend } from './job-span.ts'
 
 /** How many events, calls and enqueues may follow from one outside request: a loop of plugins ends here. */
 export const MAX_DEPTH = 32
@@ -28,10 +29,12 @@ export function createSubmitter(options: SubmitOptions) {
     checkAccepted(plugin, request.action, request.payload)
     checkDepth(request)
     checkPriority(request.priority)
-    const item = jobItem(request, plugin, jobId(ids.uuid()), dueAt(request, clock.now()))
-    const accepted = await acceptance.accept(item)
-    if (accepted.replayed) metrics.jobsDeduplicatedTotal.inc({ plugin: plugin.name })
-    return { jobId: jobId(accepted.id), state: item.entry.runAt === null ? 'queued' : 'scheduled', replayed: accepted.replayed }
+    return tracedSend(plugin.name, request.traceparent, async (traceparent) => {
+      const item = jobItem({ ...request, ...traced(traceparent) }, plugin, jobId(ids.uuid()), dueAt(request, clock.now()))
+      const { id, replayed } = await acceptance.accept(item)
+      if (replayed) metrics.jobsDeduplicatedTotal.inc({ plugin: plugin.name })
+      return { id, accepted: { jobId: jobId(id), state: item.entry.runAt === null ? 'queued' : 'scheduled', replayed } }
+    })
   }
 
   async function emit(request: EmitRequest): Promise<Emitted> {
@@ -41,9 +44,13 @@ export function createSubmitter(options: SubmitOptions) {
     checkJson(request.data)
     checkDepth(request)
     checkPriority(request.priority)
-    const accepted = await acceptance.accept(eventItem(request, eventId(ids.uuid()), clock.now()))
-    if (accepted.replayed) metrics.jobsDeduplicatedTotal.inc({ plugin: request.caller ?? '' })
-    return { eventId: eventId(accepted.id), jobs: accepted.jobs, replayed: accepted.replayed }
+    return tracedSend(request.name, request.traceparent, async (traceparent) => {
+      const { id, jobs, replayed } = await acceptance.accept(
+        eventItem({ ...request, ...traced(traceparent) }, eventId(ids.uuid()), clock.now()),
+      )
+      if (replayed) metrics.jobsDeduplicatedTotal.inc({ plugin: request.caller ?? '' })
+      return { id, accepted: { eventId: eventId(id), jobs, replayed } }
+    })
   }
 
   return { submit, emit }
@@ -97,6 +104,10 @@ function checkPriority(priority: number | undefined): void {
 function dueAt(request: { readonly runAt?: Date; readonly delaySeconds?: number }, now: number): Date | null {
   if (request.runAt !== undefined && request.runAt.getTime() > now) return request.runAt
   return request.delaySeconds !== undefined && request.delaySeconds > 0 ? new Date(Math.round(now + request.delaySeconds * 1000)) : null
+}
+
+function traced(traceparent: string | undefined): Pick<Origin, 'traceparent'> {
+  return traceparent === undefined ? {} : { traceparent }
 }
 
 function metaOf(request: Origin & { readonly awaited?: boolean }): JobMeta {
