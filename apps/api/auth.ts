@@ -1,6 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
-import { XCoreError } from '../../libs/errors/index.ts'
+import { AuthRefused } from './auth-failures.ts'
 import type { ApiKey, Scope } from './deps.ts'
 
 /** Checks the key of a request. Throws `unauthorized`, `permission_denied`. Returns the key's name, for logs. */
@@ -17,16 +17,16 @@ export function createAuthorize(keys: readonly ApiKey[]): Authorize {
   return (headers, scope) => {
     const sent = sentKey(headers)
     if (sent === undefined) {
-      throw new XCoreError('unauthorized', 'A key is needed: send `Authorization: Bearer KEY` or `X-Plugin-Key: KEY`.')
+      throw new AuthRefused('missing', 'A key is needed: send `Authorization: Bearer KEY` or `X-Plugin-Key: KEY`.')
     }
     const digest = digestOf(sent)
     let found: (typeof known)[number] | undefined
     for (const candidate of known) {
       if (timingSafeEqual(candidate.digest, digest)) found = candidate
     }
-    if (found === undefined) throw new XCoreError('unauthorized', 'The key is not known.')
+    if (found === undefined) throw new AuthRefused('unknown', 'The key is not known.')
     if (!found.scopes.has(scope)) {
-      throw new XCoreError('permission_denied', `The key "${found.name}" lacks the scope "${scope}".`)
+      throw new AuthRefused('scope', `The key "${found.name}" lacks the scope "${scope}".`, found.name)
     }
     return found.name
   }
@@ -35,7 +35,7 @@ export function createAuthorize(keys: readonly ApiKey[]): Authorize {
 /** Reading is harmless: another site's page is not shown the answer, and links to this one should work. */
 function refuseCrossSite(headers: IncomingHttpHeaders, scope: Scope): undefined {
   if (scope !== 'read' && headers['sec-fetch-site'] === 'cross-site') {
-    throw new XCoreError('permission_denied', 'A page of another site may not call XCore without a key: configure auth.keys.')
+    throw new AuthRefused('cross_site', 'A page of another site may not call XCore without a key: configure auth.keys.')
   }
 }
 

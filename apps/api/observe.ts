@@ -4,6 +4,7 @@ import { XCoreError, messageOf } from '../../libs/errors/index.ts'
 import { randomIds } from '../../libs/event-log/index.ts'
 import { startSpan } from '../../libs/telemetry/tracing.ts'
 import type { TracedSpan } from '../../libs/telemetry/tracing.ts'
+import { AuthRefused, createAuthWatch } from './auth-failures.ts'
 import type { ApiContext, ApiScope } from './handler.ts'
 import { traceparentOf } from './request-headers.ts'
 import { isStatusError, statusErrorProblem } from './http-error.ts'
@@ -15,6 +16,7 @@ const NOTHING = {}
 /** The outermost step: answers errors as problems, measures and logs every request. */
 export function observe(api: ApiScope): (ctx: ApiContext, next: Next) => Promise<void> {
   const { httpRequestSeconds } = api.metrics
+  const watch = createAuthWatch(api.metrics, api.logger)
   const debugs = api.logger.isLevelEnabled('debug')
   return async (ctx, next) => {
     const started = performance.now()
@@ -23,6 +25,7 @@ export function observe(api: ApiScope): (ctx: ApiContext, next: Next) => Promise
     try {
       await span.run(next)
     } catch (error) {
+      if (error instanceof AuthRefused) watch({ refused: error, address: ctx.ip, route: ctx.state.route ?? '_other' })
       sendProblem(ctx, problemFor(api, ctx, error))
     }
     if (api.stopping.aborted && !ctx.res.headersSent) ctx.set('Connection', 'close')

@@ -194,6 +194,9 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     plugin: name,
     start() {
       paused = false
+      const plugin = options.plugins.find(name)
+      // Also before its first job: an alert tells a plugin that nobody serves from one that is idle.
+      if (plugin !== undefined) gauge(plugin)
       unlisten.push(queue.onReady(name, wake), slots.onFree(pump))
       wake()
     },

@@ -1,10 +1,10 @@
 import { ensurePartitions, retentionCutoff, retire } from '../event-log/partitions.ts'
-import { horizonLagSeconds } from '../event-log/read-log.ts'
 import type { Database } from '../postgres/sql.ts'
 import type { Queue } from '../queue/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Clock } from './clock.ts'
+import { forgetMeasures, measure } from './measure.ts'
 import { retireReplays } from './replay/replays-table.ts'
 
 export interface MaintenanceOptions {
@@ -24,14 +24,11 @@ export interface MaintenanceOptions {
 export async function runMaintenance(options: MaintenanceOptions, signal: AbortSignal): Promise<void> {
   const { metrics, logger } = options
   const tasks = [
-    every(options.measureSeconds ?? 5, () => measure(options)),
+    every(options.measureSeconds ?? 5, () => measure({ ...options, now: options.clock.now() })),
     every(options.tidySeconds ?? 3_600, () => tidy(options, signal)),
   ]
   await Promise.all(tasks)
-  // Another process measures from now on; two truths would be added up by who reads them.
-  metrics.queueJobs.clear()
-  metrics.queueOldestWaitingSeconds.clear()
-  metrics.eventlogHorizonLagSeconds.clear()
+  forgetMeasures(metrics)
 
   async function every(seconds: number, work: () => Promise<void>): Promise<void> {
     while (!signal.aborted) {
@@ -43,22 +40,6 @@ export async function runMaintenance(options: MaintenanceOptions, signal: AbortS
       await pause(seconds * 1000, signal)
     }
   }
-}
-
-async function measure({ queue, metrics, clock, database }: MaintenanceOptions): Promise<void> {
-  const depths = await queue.depths()
-  metrics.queueJobs.clear()
-  metrics.queueOldestWaitingSeconds.clear()
-  for (const { plugin, waiting, delayed, held, oldestWaitingSince } of depths) {
-    metrics.queueJobs.set({ plugin, state: 'queued' }, waiting)
-    metrics.queueJobs.set({ plugin, state: 'scheduled' }, delayed)
-    metrics.queueJobs.set({ plugin, state: 'active' }, held)
-    metrics.queueOldestWaitingSeconds.set(
-      { plugin },
-      oldestWaitingSince === null ? 0 : Math.max(0, clock.now() - oldestWaitingSince.getTime()) / 1000,
-    )
-  }
-  metrics.eventlogHorizonLagSeconds.set({}, await horizonLagSeconds(database))
 }
 
 async function tidy({ database, clock, retentionDays, logger }: MaintenanceOptions, signal: AbortSignal): Promise<void> {
