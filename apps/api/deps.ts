@@ -3,7 +3,7 @@ import type { PluginHost } from '../../libs/plugin-host/port.ts'
 import type { Queue } from '../../libs/queue/port.ts'
 import type { Logger } from '../../libs/telemetry/logger.ts'
 
-/** What a key may do: `call` POST /ipc and plugin routes that ask for it, `emit` POST /events, `read` all GETs, `operate` cancel. */
+/** What a key may do: `call` POST /ipc and plugin routes that ask for it, `emit` POST /events, `read` all GETs, `operate` cancel and replay. */
 export type Scope = 'call' | 'emit' | 'read' | 'operate'
 
 export interface ApiKey {

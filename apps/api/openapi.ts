@@ -44,6 +44,8 @@ function endpointOperation(endpoint: Endpoint, needsKeys: boolean): Node {
 }
 
 function successOf(endpoint: Endpoint): string {
+  if (endpoint.method === 'POST' && endpoint.path === '/replays') return '201'
+  if (endpoint.path.endsWith('/replay')) return '202'
   return endpoint.path === '/events' || endpoint.path.startsWith('/ipc/') ? '202' : '200'
 }
 

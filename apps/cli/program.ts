@@ -7,6 +7,8 @@ import { jobsCommand } from './commands/jobs.ts'
 import { migrateCommand } from './commands/migrate.ts'
 import { pluginCommand } from './commands/plugin.ts'
 import { rebuildCommand } from './commands/rebuild.ts'
+import { replayCommand } from './commands/replay.ts'
+import { failuresCommand, replaysCommand } from './commands/replays.ts'
 import { apiCommand, startCommand, workerCommand } from './commands/services.ts'
 import { statusCommand } from './commands/status.ts'
 
@@ -21,6 +23,9 @@ const COMMANDS = [
   emitCommand,
   pluginCommand,
   jobsCommand,
+  failuresCommand,
+  replayCommand,
+  replaysCommand,
   rebuildCommand,
 ]
 

@@ -10,6 +10,7 @@ import { addDeliveries } from './deliveries.ts'
 import { eventsAfter, lastDeliveries } from './logged-events.ts'
 import type { EventSelection } from './logged-events.ts'
 import type { LeftOut } from './port.ts'
+import { LEFT_OUT } from './progress.ts'
 import { chooseReceivers } from './receivers.ts'
 import { advanceReplay, insertItems, lockReplay } from './replays-table.ts'
 import type { StoredReplay } from './replays-table.ts'
@@ -111,11 +112,13 @@ async function eventsStep(
   return { batch, cursor, lookedAt }
 }
 
-function sum(
-  a: Readonly<Partial<Record<LeftOut, number>>>,
-  b: Readonly<Partial<Record<LeftOut, number>>>,
-): Partial<Record<LeftOut, number>> {
-  const total: Partial<Record<LeftOut, number>> = { ...a }
-  for (const reason of Object.keys(b) as LeftOut[]) total[reason] = (total[reason] ?? 0) + (b[reason] ?? 0)
+type LeftOutCounts = Readonly<Partial<Record<LeftOut, number>>>
+
+function sum(a: LeftOutCounts, b: LeftOutCounts): LeftOutCounts {
+  const total: Partial<Record<LeftOut, number>> = {}
+  for (const reason of LEFT_OUT) {
+    const count = (a[reason] ?? 0) + (b[reason] ?? 0)
+    if (count > 0) total[reason] = count
+  }
   return total
 }

@@ -15,9 +15,9 @@ export function causedBy(
   // A log that is not damaged holds no circles; one that is must not hang whoever reads it.
   function under(id: string): Caused[] {
     const found = [
-      ...(jobsOf.get(id) ?? []).map((job) => ({ id: job.id as string, make: (): Caused => ({ type: 'job', job, caused: under(job.id) }) })),
+      ...(jobsOf.get(id) ?? []).map((job) => ({ id: job.id, make: (): Caused => ({ type: 'job', job, caused: under(job.id) }) })),
       ...(eventsOf.get(id) ?? []).map((event) => ({
-        id: event.id as string,
+        id: event.id,
         make: (): Caused => ({ type: 'event', id: event.id, name: event.name, source: event.source, caused: under(event.id) }),
       })),
     ]

@@ -1,5 +1,15 @@
 import type { LeftOut, ReplayProgress } from './port.ts'
 
+/** Every reason, for who adds them up. */
+export const LEFT_OUT = [
+  'already_succeeded',
+  'superseded',
+  'under_way',
+  'unhandled',
+  'unsafe',
+  'invalid',
+] as const satisfies readonly LeftOut[]
+
 /** Jobs of a replay by what became of them. */
 export interface JobCounts {
   readonly live: number
