@@ -136,7 +136,12 @@ export const METRIC_CATALOGUE = {
     help: 'Size of the database on disk.',
     labels: [],
   },
-  replayItemsTotal: { type: 'counter', name: 'xcore_replay_items_total', help: 'Jobs handled by bulk replays.', labels: ['result'] },
+  replayItemsTotal: {
+    type: 'counter',
+    name: 'xcore_replay_items_total',
+    help: 'Items of bulk replays (result: enqueued, or why one was left out).',
+    labels: ['result'],
+  },
   replayRemainingItems: {
     type: 'gauge',
     name: 'xcore_replay_remaining_items',
