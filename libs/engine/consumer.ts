@@ -197,6 +197,9 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       const plugin = options.plugins.find(name)
       // Also before its first job: an alert tells a plugin that nobody serves from one that is idle.
       if (plugin !== undefined) gauge(plugin)
+      // From 0, so that the first one counts as an increase.
+      for (const counter of [metrics.jobsStalledTotal, metrics.rateLimitedTotal, metrics.handlersAbandonedTotal])
+        counter.inc({ plugin: name }, 0)
       unlisten.push(queue.onReady(name, wake), slots.onFree(pump))
       wake()
     },
