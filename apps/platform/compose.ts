@@ -9,7 +9,7 @@ import { createPluginHost } from '../../libs/plugin-host/index.ts'
 import type { PluginHost } from '../../libs/plugin-host/index.ts'
 import { createDatabase } from '../../libs/postgres/database.ts'
 import { createLeadership } from '../../libs/postgres/leadership.ts'
-import { migrate } from '../../libs/postgres/migrator.ts'
+import { migrate, missingMigrations } from '../../libs/postgres/migrator.ts'
 import { createNotifications } from '../../libs/postgres/listen-notify.ts'
 import type { Notifications } from '../../libs/postgres/notifications.ts'
 import type { Database } from '../../libs/postgres/sql.ts'
@@ -80,9 +80,17 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
     await Promise.all([runMaintenance(upkeep, term), engine.replays.run(term)])
   })
 
-  const readiness = createReadiness({ database, plugins: () => host.statuses(), draining: draining.signal })
+  const readiness = createReadiness({
+    database: () => database.query(PING),
+    queue: () => queue.list({ held: false, limit: 1 }),
+    missingMigrations: () => missingMigrations(database),
+    plugins: () => host.statuses(),
+    draining: draining.signal,
+  })
   return { engine, host, queue, metrics, readiness, draining }
 }
+
+const PING = { name: 'readiness_ping', text: 'select 1 as ok' } as const
 
 function openDatabase(stack: AsyncDisposableStack, options: Parameters<typeof createDatabase>[0]): Database {
   const database = createDatabase(options)
