@@ -7,6 +7,7 @@ import { carryingOut, insertFinished, replayUntil } from '../testing/replays.ts'
 import { testEngine } from '../testing/running.ts'
 import type { TestEngine } from '../testing/running.ts'
 import type { NamedReplay, ReplayFilter } from './port.ts'
+import { retireReplays } from './replays-table.ts'
 
 const named = (filter: ReplayFilter, extra: Partial<NamedReplay> = {}): NamedReplay => ({
   name: 'busy shop',
@@ -211,6 +212,21 @@ describe('a bulk replay', () => {
     const { id } = await t.engine.replays.start(named({ plugin: 'shop' }, { ratePerSecond: 300, stopAtFailures: 0.5 }))
     const { progress } = await replayUntil(t.engine, id, (replay) => replay.state === 'stopped' && replay.progress.queued === 0)
     assert.ok(progress.failed >= 20 && progress.enqueued < 400, JSON.stringify(progress))
+  })
+
+  test('goes with retention once the last of its jobs has finished', async () => {
+    const { state, plugins } = shop()
+    state.works = true
+    await using t = await testEngine(plugins)
+    await insertFinished(t.database, 5, { plugin: 'shop', name: 'order', state: 'failed' })
+    const { id } = await t.engine.replays.start(named({ plugin: 'shop' }))
+    assert.equal(await retireReplays(t.database, new Date(Date.now() + 60_000)), 0)
+    await using _leader = carryingOut(t.engine)
+    const { finishedAt } = await replayUntil(t.engine, id, 'completed')
+    assert.equal(await retireReplays(t.database, finishedAt ?? assert.fail()), 0)
+    assert.equal(await retireReplays(t.database, new Date(Date.now() + 60_000)), 1)
+    assert.equal(await t.engine.replays.get(id), undefined)
+    assert.deepEqual(await t.database.run('select from xcore.replay_items'), [])
   })
 
   test('goes on under another leader, and enqueues no item twice', async () => {

@@ -12,6 +12,7 @@ const PAGE = 1_000
 const MOST_INVALID = 20
 const MOST_UNHANDLED = 50
 const MOST_SAMPLED = 10
+const MOST_NAMES = 200
 
 export type PlannedVerdict = { readonly kind: 'replay' } | Extract<Verdict, { kind: 'left out' }>
 
@@ -72,7 +73,9 @@ export class PlanTally {
   }
 }
 
-function count(counts: Map<string, number>, key: string): void {
+/** Names may come from outside: what is beyond the first 200 is counted together. */
+function count(counts: Map<string, number>, name: string): void {
+  const key = counts.has(name) || counts.size < MOST_NAMES ? name : '_other'
   counts.set(key, (counts.get(key) ?? 0) + 1)
 }
 

@@ -9,6 +9,7 @@ import { classify } from './classify.ts'
 import type { Candidate } from './classify.ts'
 import { filterJson, freeze, pathOf, pathText, receiversJson, selectionOf } from './filter.ts'
 import { causedBy, replaysOf } from './lineage.ts'
+import { PlanTally } from './plan.ts'
 import type { Caused, Selection } from './port.ts'
 import { chooseReceivers } from './receivers.ts'
 import type { Delivered } from './receivers.ts'
@@ -218,4 +219,30 @@ describe('lineage', () => {
       [idAt(4)],
     )
   })
+})
+
+test('a plan stays small, whatever there is', () => {
+  const tally = new PlanTally()
+  const about = (n: number) => ({
+    id: idAt(n),
+    kind: 'event' as const,
+    plugin: pluginName('shop'),
+    name: `event.${n}`,
+    errorCode: `code${n % 500}`,
+  })
+  for (let n = 0; n < 5_000; n++) {
+    const issues = [{ path: '/payload', message: 'no' }]
+    tally.add(
+      about(n),
+      n % 2 === 0 ? { kind: 'replay' } : { kind: 'left out', reason: n % 4 === 1 ? 'invalid' : 'unhandled', why: 'gone', issues },
+    )
+  }
+  const plan = tally.plan(7_000)
+  assert.deepEqual([plan.matched, plan.checked, plan.toReplay, plan.leftOut], [7_000, 5_000, 2_500, { invalid: 1_250, unhandled: 1_250 }])
+  assert.deepEqual([plan.sample.length, plan.invalid.length, plan.unhandled.length], [10, 20, 50])
+  assert.equal(Object.keys(plan.byName).length, 201)
+  assert.equal(
+    Object.values(plan.byName).reduce((sum, count) => sum + count, 0),
+    5_000,
+  )
 })
