@@ -55,7 +55,7 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
   if (applied.length > 0) logger.info({ migrations: applied }, 'The database was brought up to date')
   signal.throwIfAborted()
 
-  const database = openDatabase(stack, { url, applicationName: `xcore ${role}`, max: 10, logger })
+  const database = openDatabase(stack, { url, applicationName: `xcore ${role}`, max: 10, byKey: true, logger })
   // Before anything is written: a database that rested for long has no partition for today.
   await ensurePartitions(database)
   const notifications = createNotifications({ url, logger })
@@ -65,7 +65,14 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
   await queue.start()
   signal.throwIfAborted()
 
-  const host = createPluginHost({ dir: config.plugins.dir, frameworkVersion: FRAMEWORK_VERSION, hostEnv: process.env, logger, metrics })
+  const host = createPluginHost({
+    dir: config.plugins.dir,
+    frameworkVersion: FRAMEWORK_VERSION,
+    hostEnv: process.env,
+    logger,
+    metrics,
+    forgetGone: role === 'standalone',
+  })
   const engine = createEngine({ database, queue, notifications, plugins: host, metrics, logger, worker: `${hostname()}/${process.pid}` })
   stack.defer(() => engine.close())
   stack.defer(() => host.unloadAll())
@@ -115,7 +122,14 @@ function openQueue(stack: AsyncDisposableStack, driver: QueueDriver, parts: Queu
   }
   const { url, database, notifications, logger, role } = parts
   // A claim that a crash of Postgres forgets only makes its job run again: it need not wait for the disk.
-  const claims = openDatabase(stack, { url, applicationName: `xcore ${role} claims`, max: 4, synchronousCommit: 'off', logger })
+  const claims = openDatabase(stack, {
+    url,
+    applicationName: `xcore ${role} claims`,
+    max: 4,
+    byKey: true,
+    synchronousCommit: 'off',
+    logger,
+  })
   const queue = createPgBossQueue({ url, database, claims, notifications, logger })
   stack.defer(() => queue.stop())
   return queue

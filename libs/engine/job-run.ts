@@ -25,6 +25,10 @@ export interface JobRunContext {
 export interface JobRun {
   readonly claim: Claim
   readonly job: StoredJob
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  /** Since when its outcome waits to be recorded. */
+  readonly settlingSince: number | undefined
   /** The handler is over or was given up: its slot is free. Resolves to what must be handed back to the queue, if anything. */
   readonly ended: Promise<'settling' | 'dropped' | 'hand back'>
   /** The outcome is recorded (or will never be). */
@@ -61,6 +65,7 @@ export function runJob(context: JobRunContext, plugin: RunnablePlugin, claim: Cl
   )
 
   const recorded = Promise.withResolvers<void>()
+  let settlingSince: number | undefined
   const ended = attempt.ended.then((end) => {
     if (end.kind === 'aborted') {
       endAttemptSpan(span, end)
@@ -68,6 +73,7 @@ export function runJob(context: JobRunContext, plugin: RunnablePlugin, claim: Cl
       return end.reason === 'shutdown' ? ('hand back' as const) : ('dropped' as const)
     }
     const finishedAt = clock.now()
+    settlingSince = finishedAt
     if (end.kind === 'timed_out') {
       metrics.handlersAbandonedTotal.inc(labels)
       logger().warn(
@@ -126,7 +132,17 @@ export function runJob(context: JobRunContext, plugin: RunnablePlugin, claim: Cl
     )
   }
 
-  return { claim, job: stored, ended, over: recorded.promise, abort: (reason) => attempt.abort(reason) }
+  return {
+    claim,
+    job: stored,
+    startedAt,
+    get settlingSince() {
+      return settlingSince
+    },
+    ended,
+    over: recorded.promise,
+    abort: (reason) => attempt.abort(reason),
+  }
 }
 
 function resultOf(end: Exclude<AttemptEnd, { kind: 'aborted' }>, timeoutSeconds: number): HandlerResult {

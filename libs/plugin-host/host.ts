@@ -23,6 +23,11 @@ export interface PluginHostOptions {
   readonly pluginMetrics?: (plugin: PluginName) => PluginMetrics
   /** What `getService` hands out, by name. Default: nothing. */
   readonly services?: Readonly<Record<string, ServiceFactory>>
+  /**
+   * Whether plugins whose folders are gone lose their subscriptions at `loadAll`. Only right for a process that knows all plugins there
+   * are: beside others, one with an older copy of the folder would take their events away. Default: true.
+   */
+  readonly forgetGone?: boolean
   /** Default: the system's. */
   readonly clock?: { now(): Date }
   /** Milliseconds. Default: 30,000 for the import and for `onLoad`, 10,000 for `onUnload`. */
@@ -184,7 +189,7 @@ class Host implements PluginHost {
 
   /** Drops subscriptions of plugins whose folders are gone; not while a folder is unreadable, whose plugin might be it. */
   async #forgetGone(platform: PluginPlatform, uncertain: boolean): Promise<void> {
-    if (uncertain) return
+    if (uncertain || this.#options.forgetGone === false) return
     try {
       const names = this.#records.map((record) => record.manifest?.name).filter((name) => name !== undefined)
       const dropped = await platform.subscriptions.retain(names)

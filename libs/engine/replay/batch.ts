@@ -51,6 +51,7 @@ export function addLeftOut(batch: Batch, item: string, receiver: string, reason:
 /** Log, jobs and queue; issued together they share a round trip. */
 export async function writeBatch(tx: Tx, queue: Queue, origin: ReplayOrigin, batch: Batch): Promise<void> {
   const { repeats, deliveries, entries } = batch
+  await queue.declare(entries.map((entry) => entry.plugin))
   await Promise.all([
     recordReplays(tx, origin, repeats),
     recordRequests(tx, deliveries),
