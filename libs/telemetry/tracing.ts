@@ -31,7 +31,7 @@ const tracer = trace.getTracer('xcore')
 
 /**
  * Starts a span of the globally registered OpenTelemetry SDK. With none registered nothing is recorded: measured with
- * `node bench/tracing.ts`, a span then costs under a microsecond.
+ * `node bench/operations.ts`, a span then costs under half a microsecond.
  */
 export function startSpan({ name, kind, parent, attributes }: SpanOptions): TracedSpan {
   const above = contextOf(parent)
