@@ -205,12 +205,23 @@ const INSERT_ITEMS: Statement = {
   name: 'insert_replay_items',
   text: `
     insert into xcore.replay_items (replay_id, item, receiver, job_id, left_out)
-    select $1::uuid, item, receiver, job_id, left_out
-    from json_to_recordset($2::json) as r(item uuid, receiver text, job_id uuid, left_out text)`,
+    select $1::uuid, item, coalesce(receiver, ''), job_id, left_out
+    from unnest(string_to_array($2, E'\\n')::uuid[], $3::text[], string_to_array($4, E'\\n', '')::uuid[], string_to_array($5, E'\\n', ''))
+      as r(item, receiver, job_id, left_out)`,
 }
 
 export async function insertItems(tx: Tx, id: ReplayId, items: readonly ItemRow[]): Promise<void> {
-  if (items.length > 0) await tx.query(INSERT_ITEMS, [id, JSON.stringify(items)])
+  if (items.length === 0) return
+  const lines = (line: (item: ItemRow) => string) => items.map(line).join('\n')
+  // Of jobs there are none.
+  const receivers = items.some((item) => item.receiver !== '') ? items.map((item) => item.receiver) : null
+  await tx.query(INSERT_ITEMS, [
+    id,
+    lines((item) => item.item),
+    receivers,
+    lines((item) => item.job_id ?? ''),
+    lines((item) => item.left_out ?? ''),
+  ])
 }
 
 const SET_STATE: Statement = {
