@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { AuthRefused, createAuthWatch } from './auth-failures.ts'
-import { createAuthorize, isLoopback } from './auth.ts'
+import { AuthRefused, createAuthWatch, createAuthorize, isLoopback } from './auth.ts'
 import { createApi } from './server.ts'
 import { jsonOf, startApi, testDeps } from './testing/start-api.ts'
 import type { ApiKey } from './deps.ts'
@@ -40,6 +39,19 @@ test('each endpoint asks for its scope', async () => {
     }
   }
   for (const path of ['/livez', '/readyz']) assert.equal((await api.request(path)).status, 200)
+})
+
+test('nothing but health is open without a key', async () => {
+  await using api = await startApi({ auth: { keys: KEYS } })
+  const document = await jsonOf(await api.request('/openapi.json', { headers: bearer('key-of-the-reader') }))
+  const open: string[] = []
+  for (const [path, methods] of Object.entries(Object(document['paths']))) {
+    for (const method of Object.keys(Object(methods))) {
+      const response = await api.request(path.replaceAll(/\{\w+\}/g, 'x'), { method: method.toUpperCase() })
+      if (response.status !== 401) open.push(path)
+    }
+  }
+  assert.deepEqual(open.sort(), ['/livez', '/readyz'])
 })
 
 test('how a key may be sent', async () => {

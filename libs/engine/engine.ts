@@ -5,7 +5,9 @@ import type { Database } from '../postgres/sql.ts'
 import type { Queue } from '../queue/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { XCoreError } from '../errors/index.ts'
 import { createAcceptance } from './acceptance.ts'
+import type { Acceptance } from './acceptance.ts'
 import { createCancel } from './cancel.ts'
 import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
@@ -83,7 +85,16 @@ export function createEngine(options: EngineOptions): RunningEngine {
     onCommit,
     onSettled: (ends) => waiters.settled(ends.filter((end) => end.terminal && waiters.wants(end.before)).map((end) => end.job)),
   })
-  const { submit, emit } = createSubmitter({ acceptance, plugins, metrics, clock, ids })
+  const counted: Acceptance = {
+    ...acceptance,
+    accept: (item) =>
+      acceptance.accept(item).catch((error: unknown) => {
+        // What the caller did wrong is no failure of the log.
+        if (!(error instanceof XCoreError) || error.code === 'database_unavailable') metrics.eventsAppendedTotal.inc({ result: 'error' })
+        throw error
+      }),
+  }
+  const { submit, emit } = createSubmitter({ acceptance: counted, plugins, metrics, clock, ids })
   const registry = createSubscriptionRegistry(database)
 
   return {

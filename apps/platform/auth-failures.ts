@@ -1,6 +1,5 @@
 import { XCoreError } from '../../libs/errors/index.ts'
 import type { Logger } from '../../libs/telemetry/logger.ts'
-import type { ApiMetrics } from './deps.ts'
 
 /** Why a request was refused for its key; the label of the metric. */
 export type AuthFailure = 'missing' | 'unknown' | 'scope' | 'cross_site'
@@ -29,7 +28,7 @@ const PERIOD_MS = 10_000
 
 /** Counts every failed try, and logs the first 5 of each 10 seconds: whoever guesses keys must not fill the disk. */
 export function createAuthWatch(
-  metrics: Pick<ApiMetrics, 'authFailuresTotal'>,
+  metrics: { readonly authFailuresTotal: { inc(labels: { reason: string }): void } },
   logger: Pick<Logger, 'warn'>,
   now: () => number = () => performance.now(),
 ): (failed: FailedTry) => void {
