@@ -25,6 +25,7 @@ export function apiOf(platform: Platform, config: Config, logger: Logger): Api {
   const { engine, host, control, queue, schedules, versions, metrics, readiness, draining } = platform
   return createApi({
     engine,
+    replays: engine.replays,
     host,
     control,
     queue,

@@ -1,4 +1,4 @@
-import type { Engine } from '../../libs/engine/port.ts'
+import type { Engine, Replays } from '../../libs/engine/port.ts'
 import type { PluginVersions } from '../../libs/plugin-host/compatibility/versions.ts'
 import type { PluginControl } from '../../libs/plugin-host/control/control.ts'
 import type { PluginHost } from '../../libs/plugin-host/port.ts'
@@ -6,7 +6,7 @@ import type { Queue } from '../../libs/queue/port.ts'
 import type { ScheduleRegistry } from '../../libs/services/scheduler/port.ts'
 import type { Logger } from '../../libs/telemetry/logger.ts'
 
-/** What a key may do: `call` POST /ipc and plugin routes that ask for it, `emit` POST /events, `read` all GETs, `operate` cancel. */
+/** What a key may do: `call` POST /ipc and plugin routes that ask for it, `emit` POST /events, `read` all GETs, `operate` cancel and replay. */
 export type Scope = 'call' | 'emit' | 'read' | 'operate'
 
 export interface ApiKey {
@@ -17,10 +17,12 @@ export interface ApiKey {
 
 /** The part of the metrics that the api itself uses. */
 export interface ApiMetrics {
-  readonly httpRequestSeconds: { observe(labels: { method: string; route: string; status: string }, seconds: number): void }
-  /** Prometheus text exposition. */
-  text(): Promise<string>
-  readonly contentType: string
+  readonly httpRequestSeconds: {
+    observe(labels: { method: string; route: string; status: string }, seconds: number, traceId?: string): void
+  }
+  readonly authFailuresTotal: { inc(labels: { reason: string }): void }
+  /** As the Accept header of the scrape asks: OpenMetrics, else the Prometheus text format. */
+  render(accept: string | undefined): Promise<{ readonly contentType: string; readonly body: string }>
 }
 
 /** Tokens of a plugin's rate limit, shared by all processes. */
@@ -40,6 +42,7 @@ export interface Readiness {
 /** Everything the api needs; chosen in compose.ts. */
 export interface ApiDeps {
   readonly engine: Engine
+  readonly replays: Omit<Replays, 'run'>
   readonly host: Pick<PluginHost, 'statuses' | 'status' | 'routes' | 'find' | 'refusal'>
   /** Plugins in all processes. */
   readonly control: Pick<PluginControl, 'run'>

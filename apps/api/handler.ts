@@ -7,6 +7,8 @@ export interface ApiState {
   route?: string
   /** The job or event that the request made; it is also the correlation id of all that follows from it. */
   madeId?: string
+  /** Of the request's span, or as it was sent. */
+  traceparent?: string
   /** The name of the key. */
   caller?: string
 }

@@ -13,6 +13,7 @@ const PARAMETERS: Readonly<Record<string, Check>> = {
   name: (text, name) => ({ name: plainText(text, name) }),
   state: (text, name) => ({ states: text.split(',').map((state) => oneOf<JobState>(state.trim(), name, JOB_STATES)) }),
   error_code: (text, name) => ({ errorCode: plainText(text, name) }),
+  error_fingerprint: (text, name) => ({ errorFingerprint: plainText(text, name) }),
   correlation_id: (text, name) => ({ correlationId: uuid(text, name) }),
   replay_id: (text, name) => ({ replayId: uuid(text, name) }),
   since: (text, name, now) => ({ since: timeOf(text, name, now) }),

@@ -15,6 +15,7 @@ export function jobJson(job: Job): Record<string, unknown> {
     payload: job.payload,
     result: job.result,
     error: job.error === null ? null : errorJson(job.error),
+    error_fingerprint: job.errorFingerprint,
     requested_at: job.requestedAt,
     run_at: job.runAt,
     started_at: job.startedAt,
@@ -22,6 +23,8 @@ export function jobJson(job: Job): Record<string, unknown> {
     correlation_id: job.correlationId,
     causation_id: job.causationId,
     replay_of: job.replayOf,
+    root: job.root,
+    replay_id: job.replayId,
     idempotency_key: job.idempotencyKey,
     plugin_version: job.pluginVersion,
   }
@@ -57,6 +60,10 @@ export function outcomeError(job: Job): JobError {
     : { code: 'handler_error', message: 'The job failed without a recorded error.' }
 }
 
+function secondsBetween(start: string, end: string): number {
+  return Math.max(0, Date.parse(end) - Date.parse(start)) / 1000
+}
+
 /** One line of a job's history. */
 export function loggedEventJson(logged: LoggedEvent): Record<string, unknown> {
   const { type, ...fields } = logged.event
@@ -68,5 +75,6 @@ export function loggedEventJson(logged: LoggedEvent): Record<string, unknown> {
     plugin: logged.plugin,
     ...fields,
     ...('error' in fields && { error: errorJson(fields.error) }),
+    ...('started_at' in fields && { duration_seconds: secondsBetween(fields.started_at, fields.finished_at) }),
   }
 }

@@ -2,29 +2,55 @@ import type { Next } from 'koa'
 import { METHODS } from 'node:http'
 import { XCoreError, messageOf } from '../../libs/errors/index.ts'
 import { randomIds } from '../../libs/event-log/index.ts'
+import { startSpan } from '../../libs/telemetry/tracing.ts'
+import type { TracedSpan } from '../../libs/telemetry/tracing.ts'
+import { AuthRefused, createAuthWatch } from './auth.ts'
 import type { ApiContext, ApiScope } from './handler.ts'
+import { traceparentOf } from './request-headers.ts'
 import { isStatusError, statusErrorProblem } from './http-error.ts'
 import { problem, problemJson, problemOf, type Problem } from './problem.ts'
 
 const KNOWN_METHODS = new Set(METHODS)
+const NOTHING = {}
 
 /** The outermost step: answers errors as problems, measures and logs every request. */
 export function observe(api: ApiScope): (ctx: ApiContext, next: Next) => Promise<void> {
   const { httpRequestSeconds } = api.metrics
+  const watch = createAuthWatch(api.metrics, api.logger)
   const debugs = api.logger.isLevelEnabled('debug')
   return async (ctx, next) => {
     const started = performance.now()
+    const span = startSpan({ name: ctx.method, kind: 'server', parent: traceparentOf(ctx.req.headers['traceparent']), attributes: NOTHING })
+    if (span.traceparent !== undefined) ctx.state.traceparent = span.traceparent
     try {
-      await next()
+      await span.run(next)
     } catch (error) {
+      if (error instanceof AuthRefused) watch({ refused: error, address: ctx.ip, route: ctx.state.route ?? '_other' })
       sendProblem(ctx, problemFor(api, ctx, error))
     }
     if (api.stopping.aborted && !ctx.res.headersSent) ctx.set('Connection', 'close')
     const seconds = (performance.now() - started) / 1000
     const method = KNOWN_METHODS.has(ctx.method) ? ctx.method : '_other'
-    httpRequestSeconds.observe({ method, route: ctx.state.route ?? '_other', status: String(ctx.status) }, seconds)
+    const status = String(ctx.status)
+    httpRequestSeconds.observe({ method, route: ctx.state.route ?? '_other', status }, seconds, span.traceId)
+    if (span.traceId !== undefined) describeSpan(span, ctx, method)
+    span.end(ctx.status >= 500 ? { type: status, message: '' } : undefined)
     if (debugs) logRequest(api, ctx, seconds)
   }
+}
+
+/** Names and attributes by OpenTelemetry's conventions for HTTP servers. */
+function describeSpan(span: TracedSpan, ctx: ApiContext, method: string): void {
+  const { route } = ctx.state
+  span.name(route === undefined ? method : `${method} ${route}`)
+  span.set({
+    'http.request.method': method,
+    'http.response.status_code': ctx.status,
+    'url.path': ctx.path,
+    'url.scheme': ctx.protocol,
+    ...(route !== undefined && { 'http.route': route }),
+    ...(ctx.state.madeId !== undefined && { 'xcore.correlation_id': ctx.state.madeId }),
+  })
 }
 
 export function sendProblem(ctx: ApiContext, answer: Problem): void {

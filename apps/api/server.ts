@@ -1,7 +1,6 @@
 import { isIPv6 } from 'node:net'
 import Koa from 'koa'
-import { XCoreError } from '../../libs/errors/index.ts'
-import { createAuthorize, isLoopback } from './auth.ts'
+import { createAuthorize, requireLoopback } from './auth.ts'
 import type { Api, ApiDeps } from './deps.ts'
 import { sendJson, type ApiScope, type ApiState, type Endpoint } from './handler.ts'
 import { bind, closeServer, createHttpServer } from './http-server.ts'
@@ -15,6 +14,7 @@ import { jobEndpoints } from './routes/jobs.ts'
 import { operationEndpoints } from './routes/operations.ts'
 import { pluginVersionsEndpoint } from './routes/plugin-versions.ts'
 import { scheduleEndpoints } from './routes/schedules.ts'
+import { replayEndpoints } from './routes/replays.ts'
 import { routerOf, unmatched } from './routing.ts'
 
 const HUNG_UP: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ERR_STREAM_PREMATURE_CLOSE'])
@@ -30,12 +30,7 @@ export function createApi(deps: ApiDeps): Api {
   let closed: Promise<void> | undefined
   return {
     async listen(host, port) {
-      if (deps.auth.keys.length === 0 && !isLoopback(host)) {
-        throw new XCoreError(
-          'config_invalid',
-          `http.host is ${host}, which others can reach, but no key is configured. Set auth.keys (XCORE_API_KEYS), or bind to 127.0.0.1.`,
-        )
-      }
+      requireLoopback(host, deps.auth.keys)
       const bound = await bind(server, host, port)
       return { port: bound, url: `http://${isIPv6(host) ? `[${host}]` : host}:${bound}` }
     },
@@ -59,6 +54,7 @@ function createApp(api: ApiScope): Koa<ApiState> {
   const ipc = ipcEndpoint(api)
   const others = [
     eventEndpoint(api),
+    ...replayEndpoints(api),
     ...jobEndpoints(api),
     ...adminEndpoints(api),
     ...scheduleEndpoints(api),

@@ -20,11 +20,13 @@ export const JobBody = Type.Object({
   started_at: Type.Union([Type.Null(), Type.String()]),
   finished_at: Type.Union([Type.Null(), Type.String()]),
   correlation_id: Type.String(),
+  replay_of: Type.Union([Type.Null(), Type.String()]),
+  root: Type.Union([Type.Null(), Type.String()]),
+  error_fingerprint: Type.Union([Type.Null(), Type.String()]),
 })
 export type JobBody = Static<typeof JobBody>
 
 export const JobListBody = Type.Object({ jobs: Type.Array(JobBody), next_cursor: Type.Union([Type.Null(), Type.String()]) })
-export const HistoryBody = Type.Object({ events: Type.Array(Type.Record(Type.String(), Type.Unknown())) })
 
 export function jobTable(jobs: readonly JobBody[]): string {
   const rows = jobs.map((job) => [
@@ -51,9 +53,12 @@ export function jobText(job: JobBody): string {
     ['started', job.started_at],
     ['finished', job.finished_at],
     ['correlation', job.correlation_id],
+    ['replay of', job.replay_of],
+    ['first', job.root],
     ['payload', JSON.stringify(job.payload)],
     ['result', job.result === null ? null : JSON.stringify(job.result)],
     ['error', job.error === null ? null : `${job.error.code}: ${job.error.message ?? ''}`],
+    ['fingerprint', job.error_fingerprint],
   ]
   return fields
     .filter(([, value]) => value !== null)
@@ -61,17 +66,7 @@ export function jobText(job: JobBody): string {
     .join('\n')
 }
 
-/** One line an event of the job's history, oldest first. */
-export function historyText(events: readonly Readonly<Record<string, unknown>>[]): string {
-  return events
-    .map((event) => {
-      const { type, recorded_at: at, ...rest } = event
-      return `${typeof at === 'string' ? at : ''}  ${String(type)}  ${JSON.stringify(rest)}`
-    })
-    .join('\n')
-}
-
-function colouredState(state: string): string {
+export function colouredState(state: string): string {
   if (state === 'succeeded') return coloured('green', state)
   if (state === 'failed' || state === 'dead') return coloured('red', state)
   if (state === 'retrying') return coloured('yellow', state)

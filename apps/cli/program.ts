@@ -8,6 +8,8 @@ import { migrateCommand } from './commands/migrate.ts'
 import { pluginCommand } from './commands/plugin.ts'
 import { queueCommand } from './commands/queue.ts'
 import { rebuildCommand } from './commands/rebuild.ts'
+import { replayCommand } from './commands/replay.ts'
+import { failuresCommand, replaysCommand } from './commands/replays.ts'
 import { apiCommand, startCommand, workerCommand } from './commands/services.ts'
 import { statusCommand } from './commands/status.ts'
 
@@ -22,6 +24,9 @@ const COMMANDS = [
   emitCommand,
   pluginCommand,
   jobsCommand,
+  failuresCommand,
+  replayCommand,
+  replaysCommand,
   rebuildCommand,
   queueCommand,
 ]

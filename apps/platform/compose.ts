@@ -11,7 +11,7 @@ import { createDenialLog, createNewsDesk, createPluginControl, createPluginHost 
 import type { PluginControl, PluginHost } from '../../libs/plugin-host/index.ts'
 import { createDatabase } from '../../libs/postgres/database.ts'
 import { createLeadership } from '../../libs/postgres/leadership.ts'
-import { migrate } from '../../libs/postgres/migrator.ts'
+import { migrate, missingMigrations } from '../../libs/postgres/migrator.ts'
 import { createNotifications } from '../../libs/postgres/listen-notify.ts'
 import type { Notifications } from '../../libs/postgres/notifications.ts'
 import type { Database } from '../../libs/postgres/sql.ts'
@@ -138,10 +138,13 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
     duties: [sweep],
   }
   const firing = { database, queue, notifications, metrics, logger, clock: systemClock, ids: randomIds, random: Math.random }
-  leadership.lead(async (term) => void (await Promise.all([runMaintenance(duties, term), runScheduler(firing, term), upkeep(term)])))
+  leadership.lead(async (term) => {
+    await Promise.all([runMaintenance(duties, term), runScheduler(firing, term), upkeep(term), engine.replays.run(term)])
+  })
 
   const readiness = createReadiness({
-    database,
+    database: () => database.query(PING),
+    missingMigrations: () => missingMigrations(database),
     plugins: () => host.statuses(),
     draining: draining.signal,
     queueAvailable: isAvailable,
@@ -150,6 +153,8 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
   const serve = (consumers: Pick<Consumers, 'plugins'>) => workers.serve(() => servedOf(host, consumers.plugins()))
   return { engine, host, control, queue, schedules, versions, metrics, readiness, draining, serve }
 }
+
+const PING = { name: 'readiness_ping', text: 'select 1 as ok' } as const
 
 function openDatabase(stack: AsyncDisposableStack, options: Parameters<typeof createDatabase>[0]): Database {
   const database = createDatabase(options)

@@ -1,6 +1,5 @@
 import type { WorkerRegistry } from '../../libs/engine/index.ts'
 import type { PluginStatus } from '../../libs/plugin-host/port.ts'
-import type { Database } from '../../libs/postgres/sql.ts'
 
 export interface ReadinessCheck {
   readonly name: string
@@ -14,28 +13,49 @@ export interface Readiness {
 }
 
 export interface ReadinessOptions {
-  readonly database: Database
+  /** Asks the database anything. */
+  readonly database: () => Promise<unknown>
+  /** Names of migrations that the database lacks. */
+  readonly missingMigrations: () => Promise<readonly string[]>
   readonly plugins: () => readonly PluginStatus[]
   /** Aborts when the process begins to stop. */
   readonly draining: AbortSignal
   readonly queueAvailable: () => boolean
   readonly workers: Pick<WorkerRegistry, 'served'>
+  /** How long an answer holds, so that many who ask cost no more than one. Milliseconds, default 1,000. */
+  readonly cacheMs?: number
+  /** How long one check may take. Milliseconds, default 2,000. */
+  readonly timeoutMs?: number
 }
 
-const DATABASE_TIMEOUT_MS = 2_000
-const PING = { name: 'readiness_ping', text: 'select 1 as ok' } as const
-
 /**
- * Whether the process can take work: not stopping, database answers within 2 s. Plugins that were refused or that no worker runs, and a
- * queue that is away, are told of, but do not make the process unready: the others work, and jobs wait.
+ * Whether the process can take work: not stopping, the database answers in time, no migration is missing. Plugins that were refused or that
+ * no worker runs, and a queue that is away, are told of, but do not make the process unready: the others work, and jobs wait. That it
+ * stops is told at once, the rest once a second.
  */
 export function createReadiness(options: ReadinessOptions): () => Promise<Readiness> {
+  const { cacheMs = 1_000, timeoutMs = 2_000 } = options
+  let known: { readonly until: number; readonly checks: ReturnType<typeof outside> } | undefined
+
+  function outside(): Promise<readonly [ReadinessCheck, ReadinessCheck, ReadinessCheck]> {
+    if (known !== undefined && performance.now() < known.until) return known.checks
+    const checks = Promise.all([
+      answers('database', options.database, timeoutMs),
+      answers('migrations', options.missingMigrations, timeoutMs, (missing) =>
+        missing.length === 0 ? undefined : `missing: ${missing.join(', ')}; run \`xcore migrate\``,
+      ),
+      workersCheck(options.workers, options.plugins()),
+    ])
+    // While it is being found out, others share it.
+    known = { until: Infinity, checks }
+    void checks.then(() => (known = { until: performance.now() + cacheMs, checks }))
+    return checks
+  }
+
   return async () => {
-    const database = await databaseCheck(options.database)
-    const plugins = options.plugins()
-    const checks = [processCheck(options.draining), database, queueCheck(options.queueAvailable()), pluginCheck(plugins)]
-    // A database that is away was waited for once.
-    if (database.ok) checks.push(await workersCheck(options.workers, plugins))
+    const [database, migrations, workers] = await outside()
+    const plugins = pluginCheck(options.plugins())
+    const checks = [processCheck(options.draining), database, queueCheck(options.queueAvailable()), migrations, plugins, workers]
     return { ready: checks.every((check) => check.ok), checks }
   }
 }
@@ -44,18 +64,24 @@ function processCheck(draining: AbortSignal): ReadinessCheck {
   return draining.aborted ? { name: 'process', ok: false, detail: 'stopping' } : { name: 'process', ok: true }
 }
 
-async function databaseCheck(database: Database): Promise<ReadinessCheck> {
+/** `judge`: what is wrong with the answer. Never rejects. */
+async function answers<T>(
+  name: string,
+  ask: () => Promise<T>,
+  timeoutMs: number,
+  judge: (answer: T) => string | undefined = () => undefined,
+): Promise<ReadinessCheck> {
   const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => late.reject(new Error('late')), DATABASE_TIMEOUT_MS)
-  const ping = database.query(PING)
-  // When the race is over, a late rejection is nobody's.
-  ping.catch(() => {})
+  const timer = setTimeout(() => late.reject(new Error('late')), timeoutMs)
   try {
-    await Promise.race([ping, late.promise])
-    return { name: 'database', ok: true }
+    const asked = ask()
+    // When the race is over, a late rejection is nobody's.
+    asked.catch(() => {})
+    const wrong = judge(await Promise.race([asked, late.promise]))
+    return wrong === undefined ? { name, ok: true } : { name, ok: false, detail: wrong }
   } catch {
     // Open to everybody, so without the cause; it is in the log.
-    return { name: 'database', ok: false, detail: `did not answer within ${DATABASE_TIMEOUT_MS} ms, or refused` }
+    return { name, ok: false, detail: `did not answer within ${timeoutMs} ms, or refused` }
   } finally {
     clearTimeout(timer)
   }

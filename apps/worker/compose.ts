@@ -34,7 +34,7 @@ export async function composeWorker({ config, logger, signal, selection }: Compo
   })
   const consumers = engine.consumers({ groups: [selection] })
   opening.defer(() => consumers.stop(0))
-  const server = createMetricsServer({ metrics, readiness, logger })
+  const server = createMetricsServer({ metrics, readiness, logger, keys: config.auth.keys })
   opening.defer(() => server.close())
   const { url } = await server.listen(config.http.host, config.worker.metricsPort)
   await consumers.start()

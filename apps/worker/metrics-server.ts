@@ -1,18 +1,24 @@
 import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { ApiKey } from '../../libs/config/index.ts'
 import { XCoreError, messageOf } from '../../libs/errors/index.ts'
 import type { Metrics } from '../../libs/telemetry/index.ts'
 import type { Logger } from '../../libs/telemetry/index.ts'
+import { createAuthorize, requireLoopback } from '../platform/auth.ts'
+import type { Authorize } from '../platform/auth.ts'
+import { AuthRefused, createAuthWatch } from '../platform/auth-failures.ts'
 import type { Readiness } from '../platform/readiness.ts'
 
 export interface MetricsServerOptions {
-  readonly metrics: Pick<Metrics, 'text' | 'contentType'>
+  readonly metrics: Pick<Metrics, 'render' | 'authFailuresTotal'>
+  /** With keys, `/metrics` asks for one with the scope `read`; without, only this machine is served. */
+  readonly keys: readonly ApiKey[]
   readonly readiness: () => Promise<Readiness>
   readonly logger: Logger
 }
 
 export interface MetricsServer {
-  /** Port 0 picks a free one. Throws XCoreError `config_invalid` when the address cannot be bound. */
+  /** Port 0 picks a free one. Throws XCoreError `config_invalid`: no keys and a host that is not loopback, or the address cannot be bound. */
   listen(host: string, port: number): Promise<{ readonly url: string; readonly port: number }>
   close(): Promise<void>
 }
@@ -25,9 +31,15 @@ interface Answer {
 
 /** `/metrics`, `/livez` and `/readyz[?verbose]` of a worker, which has no api. Tells no secrets, takes no commands. */
 export function createMetricsServer(options: MetricsServerOptions): MetricsServer {
+  const authorize = createAuthorize(options.keys)
+  const watch = createAuthWatch(options.metrics, options.logger)
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
-    answer(options, request)
+    answer(options, authorize, request)
       .catch((error: unknown): Answer => {
+        if (error instanceof AuthRefused) {
+          watch({ refused: error, address: request.socket.remoteAddress ?? '', route: '/metrics' })
+          return text(error.code === 'unauthorized' ? 401 : 403, error.message)
+        }
         options.logger.warn({ err: error, path: request.url }, 'Could not answer')
         return text(500, 'internal error')
       })
@@ -37,7 +49,10 @@ export function createMetricsServer(options: MetricsServerOptions): MetricsServe
       )
   })
   return {
-    listen: (host, port) => bind(server, host, port),
+    async listen(host, port) {
+      requireLoopback(host, options.keys)
+      return bind(server, host, port)
+    },
     async close() {
       if (!server.listening) return
       const closed = Promise.withResolvers<void>()
@@ -48,12 +63,15 @@ export function createMetricsServer(options: MetricsServerOptions): MetricsServe
   }
 }
 
-async function answer({ metrics, readiness }: MetricsServerOptions, request: IncomingMessage): Promise<Answer> {
+async function answer({ metrics, readiness }: MetricsServerOptions, authorize: Authorize, request: IncomingMessage): Promise<Answer> {
   if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'only GET')
   const [path, query = ''] = (request.url ?? '/').split('?')
   switch (path) {
-    case '/metrics':
-      return { status: 200, type: metrics.contentType, body: await metrics.text() }
+    case '/metrics': {
+      authorize(request.headers, 'read')
+      const { contentType, body } = await metrics.render(request.headers.accept)
+      return { status: 200, type: contentType, body }
+    }
     case '/livez':
       return json(200, { status: 'ok' })
     case '/readyz': {
@@ -81,6 +99,7 @@ function send(request: IncomingMessage, response: ServerResponse, { status, type
     'content-type': type,
     'content-length': Buffer.byteLength(body),
     ...(status === 503 ? { 'retry-after': '1' } : {}),
+    ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
   })
   response.end(request.method === 'HEAD' ? undefined : body)
 }

@@ -32,7 +32,11 @@ export interface Config {
   readonly auth: { readonly keys: readonly ApiKey[] }
   readonly limits: { readonly payloadBytes: number }
   readonly retention: { readonly days: number }
-  readonly log: { readonly level: LogLevel }
+  readonly log: {
+    readonly level: LogLevel
+    /** Paths in pino's syntax. */
+    readonly redact: readonly string[]
+  }
 }
 
 export interface WorkerGroup {

@@ -141,6 +141,14 @@ export const KEYS = {
     expected: 'one of fatal, error, warn, info, debug, trace, silent',
     default: 'info',
   },
+  'log.redact': {
+    ...plain,
+    env: 'XCORE_LOG_REDACT',
+    schema: S.log.properties.redact,
+    expected: 'a list of paths such as payload.password or *.token, in the environment comma-separated',
+    fromText: (text: string): unknown => text.split(',').map((path) => path.trim()),
+    default: [],
+  },
 } as const satisfies Record<string, KeyDefinition>
 
 export type ConfigKey = keyof typeof KEYS

@@ -44,7 +44,7 @@ const DEFAULTS: Config = {
   auth: { keys: [] },
   limits: { payloadBytes: 262_144 },
   retention: { days: 30 },
-  log: { level: 'info' },
+  log: { level: 'info', redact: [] },
 }
 
 /** Per key: YAML, what the environment says instead, and how to read it back, with both values. */
@@ -116,6 +116,13 @@ const SAMPLES: Record<ConfigKey, { yaml: string; fromYaml: unknown; env: string;
   },
   'limits.payload_bytes': { yaml: 'limits: {payload_bytes: 10}', fromYaml: 10, env: '20', fromEnv: 20, read: (c) => c.limits.payloadBytes },
   'retention.days': { yaml: 'retention: {days: 1}', fromYaml: 1, env: '90', fromEnv: 90, read: (c) => c.retention.days },
+  'log.redact': {
+    yaml: 'log: {redact: [payload.password]}',
+    fromYaml: ['payload.password'],
+    env: '*.token, headers["x-secret"]',
+    fromEnv: ['*.token', 'headers["x-secret"]'],
+    read: (c) => c.log.redact,
+  },
   'log.level': { yaml: 'log: {level: debug}', fromYaml: 'debug', env: 'silent', fromEnv: 'silent', read: (c) => c.log.level },
 }
 
@@ -249,9 +256,16 @@ describe('a configuration that is refused', () => {
       ['FILE:4: auth.keys.1.scopes.0: expected one of call, emit, read, operate, found "cal". Did you mean "call"?'],
     ],
     [
-      'two keys of one name',
-      { env: { XCORE_API_KEYS: 'a:call:k,a:read:l' } },
-      ['XCORE_API_KEYS: auth.keys: expected distinct names, found "a" twice'],
+      'three keys of one name',
+      { env: { XCORE_API_KEYS: 'a:call:k,a:read:l,a:read:m' } },
+      ['XCORE_API_KEYS: auth.keys: expected at most two keys of one name, found a third of "a"'],
+    ],
+    [
+      'a path that no log line can have',
+      { yaml: 'log:\n  redact: [a..b]' },
+      [
+        'FILE:2: log.redact: expected a list of paths such as payload.password or *.token, in the environment comma-separated, found ["a..b"]',
+      ],
     ],
     [
       'one key under two names',

@@ -8,6 +8,8 @@ export const REDIS_TOPOLOGIES = ['standalone', 'cluster', 'sentinel'] as const
 
 const closed = { additionalProperties: false } as const
 const Port = Type.Integer({ minimum: 0, maximum: 65_535 })
+// Names, `*`, `[*]`, `[0]` and `["any name"]`: what pino can follow.
+const REDACT_PATH = '^(\\*|[A-Za-z_$][\\w$]*|\\[(\\*|\\d+|"[^"]+")\\])(\\.(\\*|[A-Za-z_$][\\w$]*)|\\[(\\*|\\d+|"[^"]+")\\])*$'
 const Path = Type.String({ minLength: 1 })
 
 const ApiKeySetting = Type.Object(
@@ -53,7 +55,7 @@ export const SETTINGS = Type.Object(
     auth: Type.Object({ keys: Type.Array(ApiKeySetting) }, closed),
     limits: Type.Object({ payload_bytes: Type.Integer({ minimum: 1, maximum: 64 * 1024 * 1024 }) }, closed),
     retention: Type.Object({ days: Type.Integer({ minimum: 1, maximum: 36_500 }) }, closed),
-    log: Type.Object({ level: Type.Enum([...LOG_LEVELS]) }, closed),
+    log: Type.Object({ level: Type.Enum([...LOG_LEVELS]), redact: Type.Array(Type.String({ pattern: REDACT_PATH })) }, closed),
   },
   closed,
 )

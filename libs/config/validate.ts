@@ -39,7 +39,7 @@ export function validateSetting(setting: Setting): Issue[] {
   })
 }
 
-/** Names and keys must tell callers apart. */
+/** Keys must tell callers apart. Two of one name may be valid at once, so that callers can change from one to the other. */
 export function validateApiKeys(
   keys: readonly { readonly name: string; readonly key: string }[],
   where: (path: readonly string[]) => string,
@@ -47,8 +47,8 @@ export function validateApiKeys(
   return keys.flatMap(({ name, key }, index) => {
     const earlier = keys.slice(0, index)
     const path = where([String(index)])
-    if (earlier.some((other) => other.name === name))
-      return [{ path, message: `auth.keys: expected distinct names, found "${name}" twice` }]
+    if (earlier.filter((other) => other.name === name).length >= 2)
+      return [{ path, message: `auth.keys: expected at most two keys of one name, found a third of "${name}"` }]
     if (earlier.some((other) => other.key === key))
       return [{ path, message: `auth.keys: expected distinct keys, but "${name}" has the key of another entry` }]
     return []

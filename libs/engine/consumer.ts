@@ -230,6 +230,9 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     start() {
       if (!paused) return wake()
       paused = false
+      // From 0, so that the first one counts as an increase.
+      for (const counter of [metrics.jobsStalledTotal, metrics.rateLimitedTotal, metrics.handlersAbandonedTotal])
+        counter.inc({ plugin: name }, 0)
       unlisten.push(queue.onReady(name, wake))
       if (attached.length === 0) attached.push(slots.onFree(pump), options.calls.onBegin(name, pump), metrics.onCollect(gauge))
       wake()

@@ -6,7 +6,9 @@ import type { Database } from '../postgres/sql.ts'
 import type { Queue } from '../queue/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { XCoreError } from '../errors/index.ts'
 import { createAcceptance } from './acceptance.ts'
+import type { Acceptance } from './acceptance.ts'
 import { createCancel } from './cancel.ts'
 import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
@@ -21,6 +23,8 @@ import type { Engine, SubscriptionRegistry } from './port.ts'
 import type { Stager } from './plugin-transaction.ts'
 import { createRateTokens } from './rate-tokens/rate-tokens.ts'
 import type { RateTokens } from './rate-tokens/rate-tokens.ts'
+import type { Replays } from './replay/port.ts'
+import { createReplays } from './replay/replays.ts'
 import { createSettler } from './settle.ts'
 import { createSubmitter } from './submit.ts'
 import { createSubscribers, createSubscriptionRegistry } from './subscriptions.ts'
@@ -60,6 +64,7 @@ export interface RunningEngine extends Engine {
   readonly subscriptions: SubscriptionRegistry
   readonly tell: KernelEvents['tell']
   readonly rateTokens: RateTokens
+  readonly replays: Replays
   /** Makes the part that runs jobs; `start` and `stop` it yourself, before `close`. */
   consumers(settings: ConsumerSettings): Consumers
   /** Waits for what is being written, then lets go of everyone who waits. The database, queue and notifications stay open. */
@@ -102,7 +107,16 @@ export function createEngine(options: EngineOptions): RunningEngine {
       kernel.settled(ends.filter((end) => end.state === 'dead').map((end) => end.job))
     },
   })
-  const { submit, emit, stageSubmit, stageEmit } = createSubmitter({ acceptance, transactional, plugins, metrics, clock, ids })
+  const counted: Acceptance = {
+    ...acceptance,
+    accept: (item) =>
+      acceptance.accept(item).catch((error: unknown) => {
+        // What the caller did wrong is no failure of the log.
+        if (!(error instanceof XCoreError) || error.code === 'database_unavailable') metrics.eventsAppendedTotal.inc({ result: 'error' })
+        throw error
+      }),
+  }
+  const { submit, emit, stageSubmit, stageEmit } = createSubmitter({ acceptance: counted, transactional, plugins, metrics, clock, ids })
   const kernel = createKernelEvents({ database, subscribers: createSubscribers(), emit, logger })
   const registry = createSubscriptionRegistry(database)
 
@@ -116,6 +130,7 @@ export function createEngine(options: EngineOptions): RunningEngine {
     rateTokens,
     tell: (event) => kernel.tell(event),
     transactions: { stageEmit, stageSubmit, commit: async (transaction) => void (await transactional.commit(transaction)) },
+    replays: createReplays({ database, queue, notifications, plugins, metrics, logger, clock, ids, reader }),
 
     async wait(id, timeoutMs, signal) {
       // Listening starts before the look, so an outcome that falls between the two is not missed.

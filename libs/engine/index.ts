@@ -17,6 +17,7 @@ export type {
   TransactionHandle,
 } from './plugin-transaction.ts'
 export { StatementRefused, bindStage, stageOf } from './plugin-transaction.ts'
+export { pathOf } from './replay/filter.ts'
 export type { RateTokens } from './rate-tokens/rate-tokens.ts'
 export { createWorkerRegistry } from './worker-registry.ts'
 export type { ServedPlugin, WorkerRegistry } from './worker-registry.ts'

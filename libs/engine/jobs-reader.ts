@@ -120,6 +120,7 @@ function queryOf(filter: JobFilter, before: JobId | undefined, limit: number): J
     ...(filter.name === undefined ? {} : { name: filter.name }),
     ...(filter.states === undefined ? {} : { states: storedStates(filter.states) }),
     ...(filter.errorCode === undefined ? {} : { errorCode: filter.errorCode }),
+    ...(filter.errorFingerprint === undefined ? {} : { errorFingerprint: filter.errorFingerprint }),
     ...(filter.correlationId === undefined ? {} : { correlationId: filter.correlationId }),
     ...(filter.replayId === undefined ? {} : { replayId: filter.replayId }),
     ...(filter.since === undefined ? {} : { since: filter.since }),

@@ -1,11 +1,12 @@
 import { ensurePartitions, retentionCutoff, retire } from '../event-log/partitions.ts'
-import { horizonLagSeconds } from '../event-log/read-log.ts'
 import type { Database } from '../postgres/sql.ts'
 import type { Queue } from '../queue/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Clock } from './clock.ts'
+import { forgetMeasures, measure } from './measure.ts'
 import type { PluginDirectory } from './plugin-port.ts'
+import { retireReplays } from './replay/replays-table.ts'
 import type { WorkerRegistry } from './worker-registry.ts'
 
 export interface MaintenanceOptions {
@@ -37,16 +38,13 @@ export interface MaintenanceDuty {
 export async function runMaintenance(options: MaintenanceOptions, signal: AbortSignal): Promise<void> {
   const { metrics, logger } = options
   const tasks = [
-    every(options.measureSeconds ?? 5, () => measure(options)),
+    every(options.measureSeconds ?? 5, () => measure({ ...options, now: options.clock.now() })),
     every(options.measureSeconds ?? 5, () => measureServed(options)),
     every(options.tidySeconds ?? 3_600, () => tidy(options, signal)),
     ...(options.duties ?? []).map((duty) => every(duty.everySeconds, () => duty.run(signal))),
   ]
   await Promise.all(tasks)
-  // Another process measures from now on; two truths would be added up by who reads them.
-  metrics.queueJobs.clear()
-  metrics.queueOldestWaitingSeconds.clear()
-  metrics.eventlogHorizonLagSeconds.clear()
+  forgetMeasures(metrics)
   metrics.pluginsUnserved.clear()
 
   async function every(seconds: number, work: () => Promise<void>): Promise<void> {
@@ -61,22 +59,6 @@ export async function runMaintenance(options: MaintenanceOptions, signal: AbortS
   }
 }
 
-async function measure({ queue, metrics, clock, database }: MaintenanceOptions): Promise<void> {
-  const depths = await queue.depths()
-  metrics.queueJobs.clear()
-  metrics.queueOldestWaitingSeconds.clear()
-  for (const { plugin, waiting, delayed, held, oldestWaitingSince } of depths) {
-    metrics.queueJobs.set({ plugin, state: 'queued' }, waiting)
-    metrics.queueJobs.set({ plugin, state: 'scheduled' }, delayed)
-    metrics.queueJobs.set({ plugin, state: 'active' }, held)
-    metrics.queueOldestWaitingSeconds.set(
-      { plugin },
-      oldestWaitingSince === null ? 0 : Math.max(0, clock.now() - oldestWaitingSince.getTime()) / 1000,
-    )
-  }
-  metrics.eventlogHorizonLagSeconds.set({}, await horizonLagSeconds(database))
-}
-
 async function measureServed({ workers, plugins, metrics }: MaintenanceOptions): Promise<void> {
   const served = await workers.served()
   metrics.pluginsUnserved.clear()
@@ -85,7 +67,9 @@ async function measureServed({ workers, plugins, metrics }: MaintenanceOptions):
 
 async function tidy({ database, clock, retentionDays, logger }: MaintenanceOptions, signal: AbortSignal): Promise<void> {
   await ensurePartitions(database)
-  const retired = await retire(database, retentionCutoff(clock.now(), retentionDays), signal)
+  const cutoff = retentionCutoff(clock.now(), retentionDays)
+  const retired = await retire(database, cutoff, signal)
+  await retireReplays(database, cutoff)
   if (retired.jobs > 0 || retired.partitions.length > 0) logger.info(retired, 'what is past retention was removed')
 }
 

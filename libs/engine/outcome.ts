@@ -1,6 +1,7 @@
 import type { JobError, JsonObject, StoredJob } from '../event-log/index.ts'
 import type { OutcomeRow } from '../event-log/record-outcomes.ts'
 import type { HandlerResult, RetryPolicy } from './plugin-port.ts'
+import { errorFingerprint } from './failures/normalise.ts'
 import { retryDelaySeconds } from './retry.ts'
 
 /** What becomes of a job after one attempt. */
@@ -67,20 +68,20 @@ export function outcomeRow(outcome: Outcome, context: AttemptContext): OutcomeRo
     case 'succeeded':
       return { ...base, state: 'succeeded', type: 'job.succeeded', data: { ...run, result: outcome.result } }
     case 'failed':
-      return { ...base, state: 'failed', type: 'job.failed', data: { ...run, error: outcome.error } }
+      return { ...base, state: 'failed', type: 'job.failed', data: { ...run, ...failure(context.job, outcome.error) } }
     case 'retry':
       return {
         ...base,
         state: 'retrying',
         type: 'job.attempt_failed',
-        data: { ...run, error: outcome.error, retry_at: outcome.runAt.toISOString() },
+        data: { ...run, ...failure(context.job, outcome.error), retry_at: outcome.runAt.toISOString() },
       }
     case 'dead':
       return {
         ...base,
         state: 'dead',
         type: 'job.attempt_failed',
-        data: { ...run, error: outcome.error },
+        data: { ...run, ...failure(context.job, outcome.error) },
         dead: { attempt: context.attempt, finished_at: finishedAt, error: outcome.error },
       }
   }
@@ -95,7 +96,12 @@ export function lostRow(job: StoredJob, worker: string, now: number): OutcomeRow
     message: `The worker that ran attempt ${attempt} stopped answering before it reported an outcome.`,
   }
   const base = { id: job.id, plugin: job.plugin, attempt }
-  const data = { attempt, worker, found_at: at, error }
+  const data = { attempt, worker, found_at: at, ...failure(job, error) }
   if (attempt < job.maxAttempts) return { ...base, state: 'retrying', type: 'job.attempt_lost', data }
   return { ...base, state: 'dead', type: 'job.attempt_lost', data, dead: { attempt, finished_at: at, error } }
+}
+
+/** Only what fails pays for a fingerprint. */
+function failure(job: StoredJob, error: JobError): { error: JobError; fingerprint: string } {
+  return { error, fingerprint: errorFingerprint({ plugin: job.plugin, name: job.name, code: error.code, message: error.message }) }
 }

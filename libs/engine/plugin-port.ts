@@ -54,6 +54,8 @@ export interface JobSettings {
   /** Default priority of jobs that come without one. */
   readonly priority: number
   readonly retry: RetryPolicy
+  /** `unsafe`: a replay asks for `force`. Default: safe. */
+  readonly replay?: 'safe' | 'unsafe'
 }
 
 export interface RetryPolicy {

@@ -89,6 +89,7 @@ export interface JobFilter {
   readonly name?: string
   readonly states?: readonly JobState[]
   readonly errorCode?: string
+  readonly errorFingerprint?: string
   readonly correlationId?: string
   readonly replayId?: string
   readonly since?: Date
@@ -128,4 +129,5 @@ export interface SubscriptionRegistry {
   retain(known: readonly PluginName[]): Promise<readonly PluginName[]>
 }
 
+export type * from './replay/port.ts'
 export type { JsonObject }

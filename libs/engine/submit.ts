@@ -9,6 +9,7 @@ import type { Clock } from './clock.ts'
 import { fingerprint } from './fingerprint.ts'
 import type { Emitted, EmitRequest, Origin, Submitted, SubmitRequest } from './port.ts'
 import type { PluginDirectory, RunnablePlugin } from './plugin-port.ts'
+import { tracedSend } from './job-span.ts'
 
 /** How many events, calls and enqueues may follow from one outside request: a loop of plugins ends here. */
 export const MAX_DEPTH = 32
@@ -38,10 +39,13 @@ export function createSubmitter(options: SubmitOptions) {
   }
 
   async function submit(request: SubmitRequest): Promise<Submitted> {
-    const item = checkedJob(request)
-    const accepted = await acceptance.accept(item)
-    if (accepted.replayed) metrics.jobsDeduplicatedTotal.inc({ plugin: item.row.plugin })
-    return { jobId: jobId(accepted.id), state: item.entry.runAt === null ? 'queued' : 'scheduled', replayed: accepted.replayed }
+    return tracedSend(request.plugin, request.traceparent, async (traceparent) => {
+      const item = checkedJob({ ...request, ...traced(traceparent) })
+      const { plugin } = item.row
+      const { id, replayed } = await acceptance.accept(item)
+      if (replayed) metrics.jobsDeduplicatedTotal.inc({ plugin })
+      return { id, accepted: { jobId: jobId(id), state: item.entry.runAt === null ? 'queued' : 'scheduled', replayed } }
+    })
   }
 
   function checkedEvent(request: EmitRequest): EventItem {
@@ -55,9 +59,11 @@ export function createSubmitter(options: SubmitOptions) {
   }
 
   async function emit(request: EmitRequest): Promise<Emitted> {
-    const accepted = await acceptance.accept(checkedEvent(request))
-    if (accepted.replayed) metrics.jobsDeduplicatedTotal.inc({ plugin: request.caller ?? '' })
-    return { eventId: eventId(accepted.id), jobs: accepted.jobs, replayed: accepted.replayed }
+    return tracedSend(request.name, request.traceparent, async (traceparent) => {
+      const { id, jobs, replayed } = await acceptance.accept(checkedEvent({ ...request, ...traced(traceparent) }))
+      if (replayed) metrics.jobsDeduplicatedTotal.inc({ plugin: request.caller ?? '' })
+      return { id, accepted: { eventId: eventId(id), jobs, replayed } }
+    })
   }
 
   /** The same, written when a plugin's transaction commits. */
@@ -137,6 +143,10 @@ function checkPriority(priority: number | undefined): void {
 function dueAt(request: { readonly runAt?: Date; readonly delaySeconds?: number }, now: number): Date | null {
   if (request.runAt !== undefined && request.runAt.getTime() > now) return request.runAt
   return request.delaySeconds !== undefined && request.delaySeconds > 0 ? new Date(Math.round(now + request.delaySeconds * 1000)) : null
+}
+
+function traced(traceparent: string | undefined): Pick<Origin, 'traceparent'> {
+  return traceparent === undefined ? {} : { traceparent }
 }
 
 function metaOf(request: Origin & Pick<SubmitRequest, 'awaited' | 'calls'>): JobMeta {

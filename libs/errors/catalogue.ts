@@ -38,6 +38,26 @@ export const ERROR_CATALOGUE = {
   payload_too_large: { meaning: 'The body is larger than `limits.payload_bytes`.', remedy: 'Send less, or raise the limit.' },
   rate_limit_exceeded: { meaning: 'The rate limit of the plugin is used up.', remedy: 'Try again after `Retry-After` seconds.' },
   job_finished: { meaning: 'The job has already reached a terminal state.', remedy: 'Nothing to cancel; a finished job can be replayed.' },
+  job_not_finished: {
+    meaning: 'The job has not finished; only finished jobs can be replayed.',
+    remedy: 'Wait for its outcome, or cancel it first.',
+  },
+  replay_unsafe: {
+    meaning: 'The manifest marks the action `replay: unsafe`.',
+    remedy: 'Make sure that running it twice does no harm, then replay with `force: true`.',
+  },
+  replay_exists: {
+    meaning: 'A bulk replay of this name is running or paused.',
+    remedy: 'Look at it first (`xcore replays`); wait for it, cancel it, or choose another name.',
+  },
+  replay_finished: {
+    meaning: 'The bulk replay has ended; it cannot be paused, resumed or cancelled any more.',
+    remedy: 'Start a new one: it leaves out what has succeeded.',
+  },
+  nothing_to_replay: {
+    meaning: 'The filter matches nothing, or nobody is there to receive the event.',
+    remedy: 'Widen the filter; a dry run shows what it matches.',
+  },
   not_ready: {
     meaning: 'The process or the plugin cannot serve now (starting, draining, database away, plugin refused).',
     remedy: 'Try again after `Retry-After` seconds; GET /readyz?verbose tells what is missing.',

@@ -87,6 +87,7 @@ const record = (rows: readonly OutcomeRow[]) => db.transaction((tx) => recordOut
 
 describe('recording', () => {
   test('the jobs row is what the fold of the log arrives at', async () => {
+    const first = jobId(randomIds.uuid())
     const rows = [
       await requested(),
       await requested({
@@ -95,7 +96,7 @@ describe('recording', () => {
         idempotency_key: 'k',
         causation_id: randomIds.uuid(),
       }),
-      await requested({ payload: 'just text', replay_of: jobId(randomIds.uuid()), replay_id: randomIds.uuid(), max_attempts: 2 }),
+      await requested({ payload: 'just text', replay_of: first, root: first, replay_id: randomIds.uuid(), max_attempts: 2 }),
       await requested({ payload: null }),
       await requested(),
       await requested(),

@@ -5,6 +5,7 @@ declare const brand: unique symbol
 /** A UUID v7 (RFC 9562): ids sort by the time they were made. */
 export type JobId = string & { readonly [brand]: 'JobId' }
 export type EventId = string & { readonly [brand]: 'EventId' }
+export type ReplayId = string & { readonly [brand]: 'ReplayId' }
 /** Joins everything that one first request caused. */
 export type CorrelationId = string & { readonly [brand]: 'CorrelationId' }
 export type PluginName = string & { readonly [brand]: 'PluginName' }
@@ -28,6 +29,9 @@ export function jobId(text: string): JobId {
 }
 export function eventId(text: string): EventId {
   return text as EventId
+}
+export function replayId(text: string): ReplayId {
+  return text as ReplayId
 }
 export function correlationId(text: string): CorrelationId {
   return text as CorrelationId

@@ -11,6 +11,7 @@ import type { JobLogEvent, JobRequested } from './log-events.ts'
  *   scheduled | queued | retrying ── job.attempt_failed, job.attempt_lost ──► retrying
  *                                 ── job.succeeded ──► succeeded      ── job.failed ──► failed
  *                                 ── job.dead ──► dead                ── job.cancelled ──► cancelled
+ *   scheduled | queued ── job.payload_edited ──► the same, with another payload
  */
 export interface StoredJob extends Job {
   readonly state: StoredState
@@ -38,25 +39,35 @@ export function evolve(job: StoredJob | undefined, fact: JobFact): StoredJob {
   if (job === undefined || isTerminal(job.state)) throw illegal(job, fact)
   switch (event.type) {
     case 'job.succeeded':
-      return { ...job, ...attemptOf(job, fact, event.attempt), state: 'succeeded', result: event.result, error: null, ...times(event) }
+      return {
+        ...job,
+        ...attemptOf(job, fact, event.attempt),
+        state: 'succeeded',
+        result: event.result,
+        error: null,
+        errorFingerprint: null,
+        ...times(event),
+      }
     case 'job.failed':
-      return { ...job, ...attemptOf(job, fact, event.attempt), state: 'failed', error: shown(event.error), ...times(event) }
+      return { ...job, ...attemptOf(job, fact, event.attempt), state: 'failed', ...failure(event), ...times(event) }
     case 'job.attempt_failed':
       return {
         ...job,
         ...attemptOf(job, fact, event.attempt),
         state: 'retrying',
-        error: shown(event.error),
+        ...failure(event),
         startedAt: new Date(event.started_at),
         pluginVersion: event.plugin_version,
         runAt: event.retry_at === undefined ? job.runAt : new Date(event.retry_at),
       }
     case 'job.attempt_lost':
-      return { ...job, ...attemptOf(job, fact, event.attempt), state: 'retrying', error: shown(event.error) }
+      return { ...job, ...attemptOf(job, fact, event.attempt), state: 'retrying', ...failure(event) }
     case 'job.dead':
       return { ...job, state: 'dead', error: shown(event.error), finishedAt: new Date(event.finished_at) }
     case 'job.cancelled':
       return { ...job, state: 'cancelled', finishedAt: new Date(event.finished_at) }
+    case 'job.payload_edited':
+      return { ...job, payload: event.payload }
   }
 }
 
@@ -73,6 +84,7 @@ function requested(fact: JobFact, event: JobRequested): StoredJob {
     payload: event.payload,
     result: null,
     error: null,
+    errorFingerprint: null,
     requestedAt: fact.recordedAt,
     runAt: event.run_at === undefined ? fact.recordedAt : new Date(event.run_at),
     startedAt: null,
@@ -80,6 +92,7 @@ function requested(fact: JobFact, event: JobRequested): StoredJob {
     correlationId: event.correlation_id,
     causationId: event.causation_id ?? null,
     replayOf: event.replay_of ?? null,
+    root: event.root ?? null,
     replayId: event.replay_id ?? null,
     idempotencyKey: event.idempotency_key ?? null,
     pluginVersion: event.plugin_version,
@@ -95,6 +108,10 @@ function attemptOf(job: StoredJob, fact: JobFact, attempt: number): { attempt: n
 /** Stacks stay in the log. */
 function shown({ stack: _stack, ...error }: JobError): JobError {
   return error
+}
+
+function failure(event: { readonly error: JobError; readonly fingerprint?: string }) {
+  return { error: shown(event.error), errorFingerprint: event.fingerprint ?? null }
 }
 
 function times(event: { started_at: string; finished_at: string; plugin_version: string }) {

@@ -72,6 +72,8 @@ export interface Job {
   /** `{status:'ok', …}` once succeeded. */
   readonly result: JsonObject | null
   readonly error: JobError | null
+  /** Groups failures that differ in ids and numbers only; null while there is no error. */
+  readonly errorFingerprint: string | null
   readonly requestedAt: Date
   /** Not before this. */
   readonly runAt: Date
@@ -81,6 +83,8 @@ export interface Job {
   /** The job or event that caused it. */
   readonly causationId: string | null
   readonly replayOf: JobId | null
+  /** The first job of the chain that this replay belongs to; null for a job that replays none. */
+  readonly root: JobId | null
   readonly replayId: string | null
   readonly idempotencyKey: string | null
   /** The version that ran it last; before the first attempt the one that accepted it. */

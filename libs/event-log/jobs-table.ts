@@ -1,6 +1,6 @@
 import type { Sql, Statement } from '../postgres/sql.ts'
 import { correlationId, jobId, lowestIdAt, pluginName } from './ids.ts'
-import type { JobId } from './ids.ts'
+import type { CorrelationId, JobId } from './ids.ts'
 import type { JobError, JobKind, JobMeta, StoredState } from './job.ts'
 import type { StoredJob } from './job-state.ts'
 import type { Json, JsonObject } from './json.ts'
@@ -19,6 +19,7 @@ interface JobRow {
   payload: Json
   result: JsonObject | null
   error: JobError | null
+  error_fingerprint: string | null
   requested_at: Date
   run_at: Date
   started_at: Date | null
@@ -26,14 +27,15 @@ interface JobRow {
   correlation_id: string
   causation_id: string | null
   replay_of: string | null
+  root: string | null
   replay_id: string | null
   idempotency_key: string | null
   plugin_version: string
   meta: JobMeta
 }
 
-export const JOB_COLUMNS = `id, kind, plugin, name, state, priority, attempt, max_attempts, payload, result, error, requested_at, run_at,
-  started_at, finished_at, correlation_id, causation_id, replay_of, replay_id, idempotency_key, plugin_version, meta`
+export const JOB_COLUMNS = `id, kind, plugin, name, state, priority, attempt, max_attempts, payload, result, error, error_fingerprint, requested_at, run_at,
+  started_at, finished_at, correlation_id, causation_id, replay_of, root, replay_id, idempotency_key, plugin_version, meta`
 
 function fromRow(row: JobRow): StoredJob {
   return {
@@ -48,6 +50,7 @@ function fromRow(row: JobRow): StoredJob {
     payload: row.payload,
     result: row.result,
     error: row.error,
+    errorFingerprint: row.error_fingerprint,
     requestedAt: row.requested_at,
     runAt: row.run_at,
     startedAt: row.started_at,
@@ -55,6 +58,7 @@ function fromRow(row: JobRow): StoredJob {
     correlationId: correlationId(row.correlation_id),
     causationId: row.causation_id,
     replayOf: row.replay_of === null ? null : jobId(row.replay_of),
+    root: row.root === null ? null : jobId(row.root),
     replayId: row.replay_id,
     idempotencyKey: row.idempotency_key,
     pluginVersion: row.plugin_version,
@@ -70,6 +74,26 @@ const JOBS_BY_ID: Statement = {
 export async function findJobs(sql: Sql, ids: readonly JobId[]): Promise<StoredJob[]> {
   if (ids.length === 0) return []
   return (await sql.query<JobRow>(JOBS_BY_ID, [ids])).map(fromRow)
+}
+
+const JOBS_OF_CHAIN: Statement = {
+  name: 'jobs_of_chain',
+  text: `select ${JOB_COLUMNS} from xcore.jobs where root = $1::uuid order by id limit $2`,
+}
+
+/** All replays that go back to the job `root`, oldest first. */
+export async function jobsOfChain(sql: Sql, root: JobId, limit: number): Promise<StoredJob[]> {
+  return (await sql.query<JobRow>(JOBS_OF_CHAIN, [root, limit])).map(fromRow)
+}
+
+const JOBS_OF_CORRELATION: Statement = {
+  name: 'jobs_of_correlation',
+  text: `select ${JOB_COLUMNS} from xcore.jobs where correlation_id = $1::uuid and correlation_id <> id order by id limit $2`,
+}
+
+/** What followed from one first request, without a job that was itself that request; oldest first. */
+export async function jobsOfCorrelation(sql: Sql, correlation: CorrelationId, limit: number): Promise<StoredJob[]> {
+  return (await sql.query<JobRow>(JOBS_OF_CORRELATION, [correlation, limit])).map(fromRow)
 }
 
 /** The same from another table of that shape. */
@@ -88,6 +112,7 @@ export interface JobsQuery {
   /** Only jobs that failed at least once and hold their error: lets the planner use the index on error_code. */
   readonly withError?: boolean
   readonly errorCode?: string
+  readonly errorFingerprint?: string
   readonly correlationId?: string
   readonly replayId?: string
   readonly since?: Date
@@ -113,6 +138,7 @@ export async function queryJobs(sql: Sql, query: JobsQuery): Promise<StoredJob[]
   add('n', (n) => `name = ${n}`, query.name)
   add('s', (n) => `state = any(${n}::text[])`, query.states)
   add('e', (n) => `error_code = ${n}`, query.errorCode)
+  add('h', (n) => `error_fingerprint = ${n}`, query.errorFingerprint)
   add('c', (n) => `((correlation_id = ${n}::uuid and correlation_id <> id) or id = ${n}::uuid)`, query.correlationId)
   add('r', (n) => `replay_id = ${n}::uuid`, query.replayId)
   // Ids sort by the time they were made, by the clock of the process that made them: bounds on them, with room for that clock to be

@@ -1,4 +1,4 @@
-import type { CorrelationId, EventId, JobId, PluginName } from './ids.ts'
+import type { CorrelationId, EventId, JobId, PluginName, ReplayId } from './ids.ts'
 import type { JobError, JobKind, JobMeta } from './job.ts'
 import type { Json, JsonObject } from './json.ts'
 
@@ -24,6 +24,8 @@ export interface JobRequested {
   readonly correlation_id: CorrelationId
   readonly causation_id?: string
   readonly replay_of?: JobId
+  /** The first job of the chain; with `replay_of` only. */
+  readonly root?: JobId
   readonly replay_id?: string
   readonly idempotency_key?: string
   readonly plugin_version: string
@@ -37,6 +39,7 @@ export interface JobSucceeded extends AttemptRun {
 export interface JobAttemptFailed extends AttemptRun {
   readonly type: 'job.attempt_failed'
   readonly error: JobError
+  readonly fingerprint?: string
   /** Absent: it was the last one. */
   readonly retry_at?: string
 }
@@ -48,11 +51,13 @@ export interface JobAttemptLost {
   readonly worker: string
   readonly found_at: string
   readonly error: JobError
+  readonly fingerprint?: string
 }
 /** The handler returned an error result that is final. */
 export interface JobFailed extends AttemptRun {
   readonly type: 'job.failed'
   readonly error: JobError
+  readonly fingerprint?: string
 }
 /** Attempts used up. Follows the job.attempt_failed or job.attempt_lost of the last one. */
 export interface JobDead {
@@ -64,6 +69,30 @@ export interface JobDead {
 export interface JobCancelled {
   readonly type: 'job.cancelled'
   readonly finished_at: string
+  readonly reason?: string
+}
+/** A replay that runs with another payload than the job it repeats; follows its `job.requested`, which holds the original one. */
+export interface JobPayloadEdited {
+  readonly type: 'job.payload_edited'
+  readonly payload: Json
+  readonly actor: string
+  readonly reason?: string
+}
+/** Somebody asked for a replay. Its id is the causation of the jobs that follow. */
+export interface ReplayRequested {
+  readonly type: 'replay.requested'
+  readonly actor: string
+  readonly reason?: string
+  /** The job or the event that is repeated; absent: a bulk replay. */
+  readonly of?: string
+  readonly name?: string
+  readonly filter?: JsonObject
+}
+/** A bulk replay went on, was held, or ended. */
+export interface ReplayChanged {
+  readonly type: 'replay.changed'
+  readonly state: string
+  readonly actor: string
   readonly reason?: string
 }
 export interface EventEmitted {
@@ -89,8 +118,9 @@ export interface PermissionDenied {
   readonly suppressed?: number
 }
 
-export type JobLogEvent = JobRequested | JobSucceeded | JobAttemptFailed | JobAttemptLost | JobFailed | JobDead | JobCancelled
-export type LogEvent = JobLogEvent | EventEmitted | PermissionDenied
+export type JobLogEvent =
+  JobRequested | JobSucceeded | JobAttemptFailed | JobAttemptLost | JobFailed | JobDead | JobCancelled | JobPayloadEdited
+export type LogEvent = JobLogEvent | EventEmitted | PermissionDenied | ReplayRequested | ReplayChanged
 export type LogEventType = LogEvent['type']
 
 export const LOG_EVENT_TYPES = [
@@ -101,8 +131,11 @@ export const LOG_EVENT_TYPES = [
   'job.failed',
   'job.dead',
   'job.cancelled',
+  'job.payload_edited',
   'event.emitted',
   'permission.denied',
+  'replay.requested',
+  'replay.changed',
 ] as const satisfies readonly LogEventType[]
 
 /** A row of the log. */
@@ -111,8 +144,8 @@ export interface LoggedEvent {
   readonly position: bigint
   readonly xid: bigint
   readonly recordedAt: Date
-  /** The job or the event it tells of. */
-  readonly stream: JobId | EventId
+  /** The job, event or replay it tells of. */
+  readonly stream: JobId | EventId | ReplayId
   readonly plugin: PluginName | null
   readonly event: LogEvent
 }

@@ -1,5 +1,5 @@
 import type { Sql, Statement } from '../postgres/sql.ts'
-import { eventId, jobId, pluginName } from './ids.ts'
+import { eventId, jobId, pluginName, replayId } from './ids.ts'
 import type { JobId } from './ids.ts'
 import type { JobLogEvent, LogEvent, LogEventType, LoggedEvent } from './log-events.ts'
 
@@ -21,11 +21,16 @@ function fromRow(row: LogRow): LoggedEvent {
     position: BigInt(row.position),
     xid: BigInt(row.xid),
     recordedAt: row.recorded_at,
-    stream: row.type.startsWith('event.') ? eventId(row.stream) : jobId(row.stream),
+    stream: streamOf(row),
     plugin: row.plugin === null ? null : pluginName(row.plugin),
     // the table's CHECK admits only these types, and only record-*.ts write their data
     event: { type: row.type, ...row.data } as LogEvent,
   }
+}
+
+function streamOf({ type, stream }: LogRow): LoggedEvent['stream'] {
+  if (type.startsWith('job.')) return jobId(stream)
+  return type.startsWith('event.') ? eventId(stream) : replayId(stream)
 }
 
 // Every write to one stream waits for the row lock of its job, so within a stream the position alone is the order.
@@ -37,6 +42,16 @@ const STREAM: Statement = {
 /** All rows of one job or event, oldest first. */
 export async function readStream(sql: Sql, stream: string): Promise<LoggedEvent[]> {
   return (await sql.query<LogRow>(STREAM, [stream])).map(fromRow)
+}
+
+const STREAMS: Statement = {
+  name: 'read_streams',
+  text: `select ${COLUMNS} from xcore.event_log where stream = any($1::uuid[]) order by event_log.position`,
+}
+
+/** All rows of these, oldest first. */
+export async function readStreams(sql: Sql, streams: readonly string[]): Promise<LoggedEvent[]> {
+  return (await sql.query<LogRow>(STREAMS, [streams])).map(fromRow)
 }
 
 /** Where an ordered reader stands: everything up to and including it has been read. */

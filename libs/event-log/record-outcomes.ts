@@ -39,6 +39,7 @@ const OUTCOMES = `
         result = i.data -> 'result',
         error = (i.data -> 'error') - 'stack',
         error_code = i.data -> 'error' ->> 'code',
+        error_fingerprint = i.data ->> 'fingerprint',
         run_at = coalesce((i.data ->> 'retry_at')::timestamptz, j.run_at),
         started_at = coalesce((i.data ->> 'started_at')::timestamptz, j.started_at),
         plugin_version = coalesce(i.data ->> 'plugin_version', j.plugin_version),

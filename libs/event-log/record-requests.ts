@@ -24,12 +24,12 @@ const RECORD_REQUESTS: Statement = {
       select id, 'job.requested', plugin, data from input
     )
     insert into xcore.jobs (id, kind, plugin, name, state, priority, max_attempts, payload, requested_at, run_at,
-      correlation_id, causation_id, replay_of, replay_id, idempotency_key, plugin_version, meta)
+      correlation_id, causation_id, replay_of, root, replay_id, idempotency_key, plugin_version, meta)
     select id, data ->> 'kind', plugin, data ->> 'name',
       case when data ? 'run_at' then 'scheduled' else 'queued' end,
       (data ->> 'priority')::smallint, (data ->> 'max_attempts')::smallint, data -> 'payload',
       date_trunc('milliseconds', now()), coalesce((data ->> 'run_at')::timestamptz, date_trunc('milliseconds', now())),
-      (data ->> 'correlation_id')::uuid, (data ->> 'causation_id')::uuid, (data ->> 'replay_of')::uuid, (data ->> 'replay_id')::uuid,
+      (data ->> 'correlation_id')::uuid, (data ->> 'causation_id')::uuid, (data ->> 'replay_of')::uuid, (data ->> 'root')::uuid, (data ->> 'replay_id')::uuid,
       data ->> 'idempotency_key', data ->> 'plugin_version', coalesce(data -> 'meta', '{}')
     from input`,
 }

@@ -3,6 +3,8 @@ import type { Registry } from 'prom-client'
 import type { LabelCap } from './label-cap.ts'
 import type { MetricDefinition } from './metric-catalogue.ts'
 
+const NO_EXEMPLAR = {}
+
 type Labels<Definition extends MetricDefinition> = Readonly<Record<Definition['labels'][number], string>>
 
 export interface Counter<Definition extends MetricDefinition> {
@@ -19,7 +21,8 @@ export interface Gauge<Definition extends MetricDefinition> {
 
 export interface Histogram<Definition extends MetricDefinition> {
   /** Less than 0 (clocks of two machines) counts as 0; what is no number is ignored. */
-  observe(labels: Labels<Definition>, seconds: number): void
+  /** `traceId`: of a sampled trace, kept as the exemplar of its bucket. */
+  observe(labels: Labels<Definition>, seconds: number, traceId?: string): void
 }
 
 export function counter<const Definition extends MetricDefinition>(
@@ -51,11 +54,20 @@ export function histogram<const Definition extends MetricDefinition>(
   cap: LabelCap,
   definition: Definition,
 ): Histogram<Definition> {
-  const metric = new PromHistogram({ ...identity(definition), buckets: [...(definition.buckets ?? [])], registers: [registry] })
+  // Registered afterwards: prom-client refuses exemplars in a registry of the text format, which merely does not show them.
+  const metric = new PromHistogram({
+    ...identity(definition),
+    buckets: [...(definition.buckets ?? [])],
+    registers: [],
+    enableExemplars: true,
+  })
+  registry.registerMetric(metric)
   const capped = cap.forMetric(definition.labels)
   return {
-    observe: (labels, seconds) => {
-      if (Number.isFinite(seconds)) metric.observe(capped(labels), Math.max(0, seconds))
+    observe: (labels, seconds, traceId) => {
+      if (!Number.isFinite(seconds)) return
+      const exemplarLabels = traceId === undefined ? NO_EXEMPLAR : { trace_id: traceId }
+      metric.observe({ labels: capped(labels), value: Math.max(0, seconds), exemplarLabels })
     },
   }
 }

@@ -48,6 +48,13 @@ describe('logger', () => {
     assert.match(written.join(''), /"accept":"\*\/\*"/)
   })
 
+  test('so do values at the paths of `redact`', () => {
+    const { logger, written } = lines({ redact: ['payload.password', '*.token', 'headers["x-secret"]'] })
+    logger.child({ plugin: 'shop' }).info({ payload: { password: 'k1', name: 'n' }, reply: { token: 'k2' }, headers: { 'x-secret': 'k3' } })
+    assert.doesNotMatch(written.join(''), /k[1-3]/)
+    assert.match(written.join(''), /"name":"n"/)
+  })
+
   test('lines below the level are not written', () => {
     const { logger, written } = lines({ level: 'warn' })
     logger.info('no')

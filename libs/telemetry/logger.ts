@@ -15,6 +15,8 @@ export interface LoggerOptions {
   readonly pretty?: boolean
   /** Fields of every line. Default: none (`pid` and `hostname` are left out). */
   readonly base?: Readonly<Record<string, unknown>>
+  /** More paths whose values are replaced by `[redacted]`, in pino's syntax: `payload.password`, `*.token`. Default: none. */
+  readonly redact?: readonly string[]
   /** Where lines go. Default: stdout, written synchronously so that nothing is lost when the process ends. */
   readonly destination?: DestinationStream
 }
@@ -31,7 +33,7 @@ export function createLogger(options: LoggerOptions): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: pino.stdSerializers.err, error: pino.stdSerializers.err },
-      redact: { paths: SECRET_HEADERS.flatMap((name) => redactedPaths(name)), censor: '[redacted]' },
+      redact: { paths: [...SECRET_HEADERS.flatMap((name) => redactedPaths(name)), ...(options.redact ?? [])], censor: '[redacted]' },
     },
     options.pretty ? pretty({ destination, sync: true, ignore: 'pid,hostname' }) : destination,
   )

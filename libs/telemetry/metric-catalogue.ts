@@ -142,7 +142,30 @@ export const METRIC_CATALOGUE = {
     help: 'Age of the oldest open transaction that ordered readers of the log wait for.',
     labels: [],
   },
-  replayItemsTotal: { type: 'counter', name: 'xcore_replay_items_total', help: 'Jobs handled by bulk replays.', labels: ['result'] },
+  eventlogAheadSeconds: {
+    type: 'gauge',
+    name: 'xcore_eventlog_ahead_seconds',
+    help: 'For how long from now the log has partitions.',
+    labels: [],
+  },
+  databaseSizeBytes: {
+    type: 'gauge',
+    name: 'xcore_database_size_bytes',
+    help: 'Size of the database on disk.',
+    labels: [],
+  },
+  replayItemsTotal: {
+    type: 'counter',
+    name: 'xcore_replay_items_total',
+    help: 'Items of bulk replays (result: enqueued, or why one was left out).',
+    labels: ['result'],
+  },
+  replayRemainingItems: {
+    type: 'gauge',
+    name: 'xcore_replay_remaining_items',
+    help: 'Items that running bulk replays have not looked at yet; paused ones do not count.',
+    labels: [],
+  },
   pluginState: {
     type: 'gauge',
     name: 'xcore_plugin_state',
@@ -167,6 +190,12 @@ export const METRIC_CATALOGUE = {
     help: 'HTTP requests, by route pattern.',
     labels: ['method', 'route', 'status'],
     buckets: CALL_SECONDS,
+  },
+  authFailuresTotal: {
+    type: 'counter',
+    name: 'xcore_auth_failures_total',
+    help: 'Requests refused for their key (reason: missing, unknown, scope, cross_site).',
+    labels: ['reason'],
   },
   buildInfo: { type: 'gauge', name: 'xcore_build_info', help: 'Always 1; the labels tell what runs.', labels: ['version', 'node'] },
 } as const satisfies Record<string, MetricDefinition>

@@ -21,7 +21,9 @@ export function eventEndpoint(api: ApiScope): Endpoint {
 
 async function receive(api: ApiScope, ctx: ApiContext): Promise<void> {
   const key = idempotencyKeyOf(ctx.req.headers)
-  const traceparent = traceparentOf(ctx.req.headers['traceparent'])
+  // An event that comes with a trace of its own belongs to it, unless the request is part of one.
+  const sent = traceparentOf(ctx.req.headers['traceparent']) !== undefined
+  const traceOf = (event: ReceivedEvent) => (sent ? undefined : traceparentOf(event.traceparent)) ?? ctx.state.traceparent
   const received = receiveEvents(ctx.req.headers, await readBody(ctx.req, api.limits.payloadBytes))
   const events = received.batch ? received.events : [received.event]
   for (const event of events) {
@@ -31,7 +33,7 @@ async function receive(api: ApiScope, ctx: ApiContext): Promise<void> {
   }
   const emitted = await Promise.all(
     // One key over a batch stands for one key per event: the same batch again finds each of them.
-    events.map((event, index) => emit(api, event, received.batch && key !== undefined ? `${key}/${index}` : key, traceparent)),
+    events.map((event, index) => emit(api, event, received.batch && key !== undefined ? `${key}/${index}` : key, traceOf(event))),
   )
   const [first] = emitted
   if (first !== undefined) ctx.state.madeId = first.eventId
@@ -41,7 +43,6 @@ async function receive(api: ApiScope, ctx: ApiContext): Promise<void> {
 }
 
 function emit(api: ApiScope, event: ReceivedEvent, idempotencyKey: string | undefined, traceparent: string | undefined): Promise<Emitted> {
-  const trace = traceparent ?? traceparentOf(event.traceparent)
   return api.engine.emit({
     name: event.type,
     data: event.data,
@@ -49,6 +50,6 @@ function emit(api: ApiScope, event: ReceivedEvent, idempotencyKey: string | unde
     externalId: event.id,
     ...(event.time !== undefined && { time: event.time }),
     ...(idempotencyKey !== undefined && { idempotencyKey }),
-    ...(trace !== undefined && { traceparent: trace }),
+    ...(traceparent !== undefined && { traceparent }),
   })
 }

@@ -5,7 +5,7 @@ import { readJson } from '../body.ts'
 import { sendJson, type ApiContext, type ApiScope, type Endpoint } from '../handler.ts'
 import { outcomeError, outcomeJson } from '../job-json.ts'
 import { statusOfError } from '../problem.ts'
-import { idempotencyKeyOf, preferredWait, traceparentOf } from '../request-headers.ts'
+import { idempotencyKeyOf, preferredWait } from '../request-headers.ts'
 
 const MAX_DELAY_SECONDS = 366 * 86_400
 const PLUGIN_NAME = /^[a-z][a-z0-9_-]{0,62}$/
@@ -28,7 +28,7 @@ async function call(api: ApiScope, ctx: ApiContext, plugin: string, action: stri
   if (!ACTION_NAME.test(action)) throw new XCoreError('unknown_action', `The plugin "${plugin}" has no such action.`)
   const headers = ctx.req.headers
   const idempotencyKey = idempotencyKeyOf(headers)
-  const traceparent = traceparentOf(headers['traceparent'])
+  const { traceparent } = ctx.state
   const wait = preferredWait(headers['prefer'])
   const body = callBody(await readJson(ctx.req, api.limits.payloadBytes))
   const submitted = await api.engine.submit({

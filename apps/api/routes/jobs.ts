@@ -3,7 +3,8 @@ import { isUuid, jobId, type JobId } from '../../../libs/event-log/index.ts'
 import { readJson } from '../body.ts'
 import { sendJson, type ApiContext, type ApiScope, type Endpoint } from '../handler.ts'
 import { jobFilter } from '../job-filter.ts'
-import { jobJson, loggedEventJson } from '../job-json.ts'
+import { jobJson } from '../job-json.ts'
+import { storyJson } from '../replay-json.ts'
 
 export function jobEndpoints(api: ApiScope): readonly Endpoint[] {
   return [
@@ -12,7 +13,7 @@ export function jobEndpoints(api: ApiScope): readonly Endpoint[] {
     {
       method: 'GET',
       path: '/jobs/:id/events',
-      summary: 'The history of a job from the log, oldest first',
+      summary: 'The history of a job and its replays from the log, oldest first, and what it caused',
       scope: 'read',
       handle: (ctx, params) => history(api, ctx, idOf(params['id'])),
     },
@@ -38,9 +39,9 @@ async function show(api: ApiScope, ctx: ApiContext, id: JobId): Promise<void> {
 }
 
 async function history(api: ApiScope, ctx: ApiContext, id: JobId): Promise<void> {
-  const events = await api.engine.history(id)
-  if (events === undefined) throw noSuchJob(id)
-  sendJson(ctx, 200, { events: events.map(loggedEventJson) })
+  const story = await api.replays.story(id)
+  if (story === undefined) throw noSuchJob(id)
+  sendJson(ctx, 200, storyJson(story))
 }
 
 async function cancel(api: ApiScope, ctx: ApiContext, id: JobId): Promise<void> {

@@ -20,7 +20,7 @@ export function operationEndpoints(api: ApiScope): readonly Endpoint[] {
     {
       method: 'GET',
       path: '/metrics',
-      summary: 'Metrics in the Prometheus text format',
+      summary: 'Metrics in the Prometheus text format, or in OpenMetrics when the Accept header names it',
       scope: 'read',
       handle: (ctx) => metrics(api, ctx),
     },
@@ -44,7 +44,7 @@ async function ready(api: ApiScope, ctx: ApiContext): Promise<void> {
 }
 
 async function metrics(api: ApiScope, ctx: ApiContext): Promise<void> {
-  const text = await api.metrics.text()
-  ctx.set('Content-Type', api.metrics.contentType)
-  ctx.body = text
+  const { contentType, body } = await api.metrics.render(ctx.req.headers.accept)
+  ctx.set('Content-Type', contentType)
+  ctx.body = body
 }

@@ -1,5 +1,5 @@
 import { XCoreError } from '../../../libs/errors/index.ts'
-import type { Emitted, EmitRequest, Engine, JobFilter, JobPage, Submitted, SubmitRequest } from '../../../libs/engine/port.ts'
+import type { Emitted, EmitRequest, Engine, JobFilter, JobPage, Replays, Submitted, SubmitRequest } from '../../../libs/engine/port.ts'
 import {
   correlationId,
   eventId,
@@ -151,6 +151,7 @@ function newJob(request: SubmitRequest): Job {
     payload: request.payload,
     result: null,
     error: null,
+    errorFingerprint: null,
     requestedAt: now,
     runAt: now,
     startedAt: null,
@@ -158,6 +159,7 @@ function newJob(request: SubmitRequest): Job {
     correlationId: correlationId(id),
     causationId: null,
     replayOf: null,
+    root: null,
     replayId: null,
     idempotencyKey: request.idempotencyKey ?? null,
     pluginVersion: '1.0.0',
@@ -169,4 +171,30 @@ function endJob(job: Job, ending: Ending): Job {
   const finished = { startedAt: job.requestedAt, finishedAt: new Date(), attempt: 1 }
   if ('result' in ending) return { ...job, ...finished, state: 'succeeded', result: ending.result }
   return { ...job, ...finished, state: ending.state, error: ending.error }
+}
+
+/** Of a platform on which nothing can be replayed: every job's story is its history. */
+export function noReplays(engine: MemoryEngine): Omit<Replays, 'run'> {
+  const refuse = async (id: string) => {
+    throw new XCoreError('not_found', `There is no ${id}.`)
+  }
+  const nothing = async () => {
+    throw new XCoreError('nothing_to_replay', 'Nothing matches.')
+  }
+  return {
+    job: refuse,
+    event: refuse,
+    pause: refuse,
+    resume: refuse,
+    cancel: refuse,
+    plan: nothing,
+    start: nothing,
+    list: async () => [],
+    get: async () => undefined,
+    failures: async () => [],
+    async story(id) {
+      const events = await engine.history(id)
+      return events === undefined ? undefined : { events, replays: [], caused: [] }
+    },
+  }
 }

@@ -2,7 +2,7 @@ import { pino } from 'pino'
 import { createApi } from '../server.ts'
 import type { Api, ApiDeps } from '../deps.ts'
 import { createMemorySchedules } from '../../../libs/services/scheduler/memory/registry.ts'
-import { MemoryEngine } from './memory-engine.ts'
+import { MemoryEngine, noReplays } from './memory-engine.ts'
 
 export interface StartedApi extends AsyncDisposable {
   readonly api: Api
@@ -45,6 +45,7 @@ export async function startApi(overrides: Partial<ApiDeps> = {}): Promise<Starte
 export function testDeps(engine = new MemoryEngine(), observed: StartedApi['observed'] = [], log: StartedApi['log'] = []): ApiDeps {
   return {
     engine,
+    replays: noReplays(engine),
     host: { statuses: () => [], status: () => undefined, routes: () => undefined, find: () => undefined, refusal: () => undefined },
     control: { run: async () => [] },
     queue: { depths: async () => [] },
@@ -52,8 +53,8 @@ export function testDeps(engine = new MemoryEngine(), observed: StartedApi['obse
     versions: { list: async () => [] },
     metrics: {
       httpRequestSeconds: { observe: (labels) => void observed.push(labels) },
-      text: async () => '# HELP up\n',
-      contentType: 'text/plain; version=0.0.4; charset=utf-8',
+      authFailuresTotal: { inc: () => {} },
+      render: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', body: '# HELP up\n' }),
     },
     logger: pino({ level: 'debug' }, { write: (line: string) => void log.push(JSON.parse(line)) }),
     auth: { keys: [] },

@@ -1,10 +1,24 @@
 import { Command } from 'commander'
-import { HistoryBody, JobBody, JobListBody, historyText, jobTable, jobText } from '../job-text.ts'
+import { JobBody, JobListBody, jobTable, jobText } from '../job-text.ts'
+import { StoryBody, storyText } from '../story-text.ts'
 import { print, printJson } from '../output.ts'
 import { clientOf, withServerOptions } from '../server-options.ts'
 import type { ServerOptions } from '../server-options.ts'
 
-const FILTERS = ['plugin', 'kind', 'name', 'state', 'errorCode', 'correlationId', 'since', 'until', 'limit', 'cursor'] as const
+const FILTERS = [
+  'plugin',
+  'kind',
+  'name',
+  'state',
+  'errorCode',
+  'errorFingerprint',
+  'correlationId',
+  'replayId',
+  'since',
+  'until',
+  'limit',
+  'cursor',
+] as const
 
 interface CancelOptions extends ServerOptions {
   readonly reason?: string
@@ -21,14 +35,18 @@ export function jobsCommand(): Command {
     .option('--name <name>', 'of the action or event')
     .option('--state <states>', 'one or more, e.g. failed,dead')
     .option('--error-code <code>')
+    .option('--error-fingerprint <fingerprint>', 'see `xcore failures`')
     .option('--correlation-id <id>')
+    .option('--replay-id <id>')
     .option('--since <time>', 'ISO 8601, or an age like 2h')
     .option('--until <time>', 'ISO 8601, or an age like 2h')
     .option('--limit <n>', '1–200')
     .option('--cursor <cursor>', 'from a previous page')
   list.action(() => listJobs(list.optsWithGlobals<ListOptions>()))
 
-  const show = withServerOptions(jobs.command('show')).description('one job and its history from the log').argument('<id>')
+  const show = withServerOptions(jobs.command('show'))
+    .description('one job and its whole story: attempts, replays, what it caused')
+    .argument('<id>')
   show.action((id: string) => showJob(id, show.optsWithGlobals<ServerOptions>()))
 
   const cancel = withServerOptions(jobs.command('cancel'))
@@ -59,9 +77,9 @@ async function showJob(id: string, options: ServerOptions): Promise<void> {
   const client = clientOf(options)
   const path = `/jobs/${encodeURIComponent(id)}`
   const { body: job } = await client.request(JobBody, path)
-  const { body: history } = await client.request(HistoryBody, `${path}/events`)
-  if (options.json) return printJson({ job, events: history.events })
-  print(`${jobText(job)}\n\nhistory\n${historyText(history.events)}`)
+  const { body: story } = await client.request(StoryBody, `${path}/events`)
+  if (options.json) return printJson({ job, ...story })
+  print(`${jobText(job)}\n\n${storyText(job.job_id, story)}`)
 }
 
 async function cancelJob(id: string, options: CancelOptions): Promise<void> {

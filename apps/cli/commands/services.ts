@@ -107,7 +107,12 @@ async function run(
   ])
   const pretty = process.stdout.isTTY && !options.json
   const output = pretty ? undefined : holdOutput({ write: (line) => void process.stdout.write(line) })
-  const logger = createLogger({ level: config.log.level, pretty, ...(output === undefined ? {} : { destination: output }) })
+  const logger = createLogger({
+    level: config.log.level,
+    redact: config.log.redact,
+    pretty,
+    ...(output === undefined ? {} : { destination: output }),
+  })
   let code: number
   try {
     code = await runService({

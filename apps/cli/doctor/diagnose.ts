@@ -9,6 +9,8 @@ import { checkClock, checkLongTransactions, checkMigrations, checkVersion, findi
 import { fail, ok } from './finding.ts'
 import type { Finding } from './finding.ts'
 import { checkGroups, checkQueue } from './queue-checks.ts'
+import { checkAll } from '../plugin-check.ts'
+import { checkOrphanedJobs, checkPartitions, checkWorkers } from './platform-checks.ts'
 import { checkDataDir, checkNode, checkPlugins, checkPort } from './host-checks.ts'
 
 /** Looks at everything that XCore needs. Starts the embedded server only when it has been used before and nobody runs it; changes no data. */
@@ -36,15 +38,29 @@ async function databaseFindings(config: Config): Promise<Finding[]> {
 
 async function askDatabase(config: Config, remedy: string): Promise<Finding[]> {
   try {
-    return await useDatabase(config, createLogger({ level: 'silent' }), async (database, url) => [
-      ok('database', config.database.url === null ? 'the embedded server answers' : 'reachable'),
-      await finding('postgres', remedy, () => checkVersion(database)),
-      await finding('migrations', 'Read the message; never edit a landed migration.', async () =>
+    return await useDatabase(config, createLogger({ level: 'silent' }), async (database, url) => {
+      const migrations = await finding('migrations', 'Read the message; never edit a landed migration.', async () =>
         checkMigrations(await pendingMigrations(url)),
-      ),
-      await finding('clock', remedy, () => checkClock(database)),
-      await finding('transactions', remedy, () => checkLongTransactions(database)),
-    ])
+      )
+      const plugins = (await checkAll(config.plugins.dir).catch(() => [])).map((check) => check.name)
+      // Before the migrations there are no tables to look at.
+      const tables =
+        migrations.status !== 'ok'
+          ? []
+          : [
+              await finding('log partitions', remedy, () => checkPartitions(database, Date.now())),
+              await finding('workers', remedy, () => checkWorkers(database)),
+              await finding('orphaned jobs', remedy, () => checkOrphanedJobs(database, plugins)),
+            ]
+      return [
+        ok('database', config.database.url === null ? 'the embedded server answers' : 'reachable'),
+        await finding('postgres', remedy, () => checkVersion(database)),
+        migrations,
+        await finding('clock', remedy, () => checkClock(database)),
+        await finding('transactions', remedy, () => checkLongTransactions(database)),
+        ...tables,
+      ]
+    })
   } catch (error) {
     return [fail('database', messageOf(error), remedy)]
   }

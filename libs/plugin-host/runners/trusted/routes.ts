@@ -24,7 +24,9 @@ export async function pluginRoutes(
     )
   }
   const middleware: Middleware = (ctx, next) => {
-    const traceparent = ctx.get('traceparent') || undefined
+    // The host's span of this request; what it passes on is valid.
+    const sent: unknown = ctx.state['traceparent']
+    const traceparent = typeof sent === 'string' ? sent : undefined
     const request: Running = { plugin: manifest.name, job: null, traceparent, deadline: null, signal, logger, permissions }
     return running.run(request, async () => {
       await routes(ctx, async () => {
