@@ -85,6 +85,13 @@ test('SIGTERM under load: not ready, no more claims, what runs is finished, exit
   assert.equal((await answer(`${leaving.url}/livez`)).status, 200)
   gate.open()
   assert.equal(await leaving.ended, 0)
+  const finishedLines = leaving.lines.filter((line) => line.includes('"attempt finished"')).map((line) => Object(JSON.parse(line)))
+  assert.deepEqual(
+    finishedLines.map(({ plugin, attempt, outcome }) => [plugin, attempt, outcome]),
+    Array.from({ length: 3 }, () => ['shop', 1, 'succeeded']),
+  )
+  for (const { job, correlation_id: correlationId, seconds } of finishedLines)
+    assert.ok(ids.includes(job) && correlationId === job && seconds >= 0)
 
   await using staying = await startCli(['worker'], options)
   const runBy = new Map<number, number>()
