@@ -63,7 +63,7 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
   if (applied.length > 0) logger.info({ migrations: applied }, 'The database was brought up to date')
   signal.throwIfAborted()
 
-  const database = openDatabase(stack, { url, applicationName: `xcore ${role}`, max: 10, logger })
+  const database = openDatabase(stack, { url, applicationName: `xcore ${role}`, max: 10, byKey: true, logger })
   // Before anything is written: a database that rested for long has no partition for today.
   await ensurePartitions(database)
   const notifications = createNotifications({ url, logger })
@@ -140,7 +140,14 @@ async function openPgBoss(
 ): Promise<OpenQueue> {
   const { createPgBossQueue } = await import('../../libs/queue/pg-boss/queue.ts')
   // A claim that a crash of Postgres forgets only makes its job run again: it need not wait for the disk.
-  const claims = openDatabase(stack, { url, applicationName: `xcore ${role} claims`, max: 4, synchronousCommit: 'off', logger })
+  const claims = openDatabase(stack, {
+    url,
+    applicationName: `xcore ${role} claims`,
+    max: 4,
+    byKey: true,
+    synchronousCommit: 'off',
+    logger,
+  })
   const queue = createPgBossQueue({ url, database, claims, notifications, logger })
   stack.defer(() => queue.stop())
   await queue.start()

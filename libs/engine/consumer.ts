@@ -24,7 +24,7 @@ export interface ConsumerOptions extends JobRunContext {
 
 /**
  * Runs the jobs of one plugin in this process. It claims when slots are free and jobs may be waiting: never more than the free
- * slots and the rate tokens. One claim is under way at a time; what becomes free meanwhile makes the next claim larger.
+ * slots and the rate tokens. What becomes free while a claim is under way makes the next one larger.
  */
 export interface Consumer {
   readonly plugin: PluginName
@@ -43,19 +43,27 @@ export interface Consumer {
 const LARGEST_CLAIM = 500
 /** Outcomes that may wait to be recorded beyond the slots: bounds memory while Postgres is slower than the handlers. */
 const UNSETTLED_ALLOWANCE = 2_000
+/** A second claim overlaps the first while the queue gives all that is asked for and half a batch fits. */
+const CLAIM_LANES = 2
 const PAUSE_AFTER_ERROR_MS = 1_000
-/** How long a job that only other workers can run waits for one of them to claim it. */
-const HAND_OVER_MS = 100
+/** For how long this worker claims nothing after it handed a job over, so that one that can run it does. */
+const HAND_OVER_MS = 200
 
 export function createConsumer(options: ConsumerOptions): Consumer {
   const { plugin: name, queue, slots, metrics, logger } = options
   const running = new Set<JobRun>()
   const held = new Map<JobId, JobRun>()
   let paused = true
-  let claiming = false
+  /** Claims under way, and the slots they hold for what they may bring. */
+  let claiming = 0
+  let reserved = 0
+  /** The last claim brought all it asked for: there is more. */
+  let plenty = false
   /** Set by a hint that jobs may be waiting, cleared by a claim that found fewer than it asked for. */
   let hopeful = true
   let timer: NodeJS.Timeout | undefined
+  /** No claim before this, by `performance.now()`. */
+  let holdOff = 0
   const idle: (() => void)[] = []
   const unlisten: (() => void)[] = []
 
@@ -65,19 +73,23 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   }
 
   function pump(): void {
-    if (paused || claiming || !hopeful) return
+    const another = claiming > 0
+    if (paused || claiming >= CLAIM_LANES || !(another ? plenty : hopeful)) return
+    if (performance.now() < holdOff) return later(holdOff - performance.now())
     const plugin = options.plugins.find(name)
     if (plugin === undefined) return
     const room = Math.min(
-      plugin.limits.concurrency - running.size,
+      plugin.limits.concurrency - running.size - reserved,
       slots.free,
       LARGEST_CLAIM,
       UNSETTLED_ALLOWANCE + plugin.limits.concurrency - held.size,
     )
-    if (room <= 0) return
-    claiming = true
+    if (room <= 0 || (another && room < LARGEST_CLAIM / 2)) return
+    claiming++
+    reserved += room
     slots.take(room)
     void claim(plugin, room)
+    pump()
   }
 
   async function claim(plugin: RunnablePlugin, room: number): Promise<void> {
@@ -88,17 +100,20 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       const granted = await lease(plugin, room)
       if (granted === 0) return
       const claims = await queue.claim(name, granted)
-      if (claims.length === granted) hopeful = true
+      plenty = claims.length === granted
+      if (plenty) hopeful = true
       if (claims.length < granted) await giveBack(plugin, granted - claims.length)
       for (const ready of await keepOwn(await prepare(claims))) {
         start(plugin, ready.claim, ready.job)
+        reserved--
         unused--
       }
     } catch (err) {
       logger.warn({ err, plugin: name }, 'claiming jobs failed; it is tried again')
       later(PAUSE_AFTER_ERROR_MS)
     } finally {
-      claiming = false
+      claiming--
+      reserved -= unused
       slots.give(unused)
       pump()
       settleIdle()
@@ -141,6 +156,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     const strays: Claim[] = []
     const lost: Promise<void>[] = []
     for (const claim of claims) {
+      // This process runs it still, and was only taken for lost: the run goes on under the new claim.
+      if (held.has(claim.jobId)) continue
       const job = jobs.get(claim.jobId)
       if (job === undefined || isTerminal(job.state)) strays.push(claim)
       else if (!claim.lost) ready.push({ claim, job })
@@ -162,7 +179,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     const elsewhere = await Promise.all(actions.map((action) => workers.isElsewhere(name, action)))
     const foreign = new Set(actions.filter((_, index) => elsewhere[index]))
     if (foreign.size === 0) return ready
-    const runAt = new Date(options.clock.now() + HAND_OVER_MS * (0.5 + options.random()))
+    const runAt = new Date(options.clock.now())
+    holdOff = performance.now() + HAND_OVER_MS
     const isForeign = ({ job }: { job: StoredJob }) => job.kind === 'action' && foreign.has(job.name)
     await queue.release(ready.filter(isForeign).map(({ claim, job }) => ({ claim, priority: job.priority, runAt })))
     return ready.filter((each) => !isForeign(each))
@@ -186,10 +204,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     const run = runJob(options, plugin, claim, job)
     running.add(run)
     held.set(job.id, run)
-    gauge(plugin)
     void run.ended.then((how) => {
       running.delete(run)
-      gauge(plugin)
       slots.give(1)
       // What must be handed back stays held until stop() has done so.
       if (how !== 'hand back') void run.over.then(() => drop(run))
@@ -203,20 +219,20 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     settleIdle()
   }
 
-  function gauge(plugin: RunnablePlugin): void {
-    metrics.workerSlots.set({ plugin: name }, plugin.limits.concurrency)
+  function gauge(): void {
+    metrics.workerSlots.set({ plugin: name }, options.plugins.find(name)?.limits.concurrency ?? 0)
     metrics.workerSlotsBusy.set({ plugin: name }, running.size)
   }
 
   function settleIdle(): void {
-    if (!claiming && held.size === 0) for (const resolve of idle.splice(0)) resolve()
+    if (claiming === 0 && held.size === 0) for (const resolve of idle.splice(0)) resolve()
   }
 
   return {
     plugin: name,
     start() {
       paused = false
-      unlisten.push(queue.onReady(name, wake), slots.onFree(pump))
+      unlisten.push(queue.onReady(name, wake), slots.onFree(pump), metrics.onCollect(gauge))
       wake()
     },
     pause() {
@@ -230,6 +246,6 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       run?.abort(reason)
       return run !== undefined
     },
-    drained: () => (!claiming && held.size === 0 ? Promise.resolve() : new Promise((resolve) => idle.push(resolve))),
+    drained: () => (claiming === 0 && held.size === 0 ? Promise.resolve() : new Promise((resolve) => idle.push(resolve))),
   }
 }

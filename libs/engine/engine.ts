@@ -81,7 +81,7 @@ export function createEngine(options: EngineOptions): RunningEngine {
     queue,
     logger,
     onCommit,
-    onSettled: (jobs) => waiters.settled(jobs.filter((job) => isTerminal(job.state))),
+    onSettled: (ends) => waiters.settled(ends.filter((end) => end.terminal && waiters.wants(end.before)).map((end) => end.job)),
   })
   const { submit, emit } = createSubmitter({ acceptance, plugins, metrics, clock, ids })
   const registry = createSubscriptionRegistry(database)

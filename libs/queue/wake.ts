@@ -7,6 +7,8 @@ import type { Logger } from '../telemetry/logger.ts'
 /** Timers at most, and how far ahead; beyond either the poll is soon enough. */
 const MOST_TIMERS = 1_000
 const LONGEST_TIMER_MS = 60_000
+/** Between two notifications. The first of a burst leaves at once; workers that are awake look for more by themselves. */
+const SPACING_MS = 5
 /** Jobs that become due within one such span share a timer. */
 const SPAN_MS = 20
 
@@ -52,6 +54,7 @@ export function createWake(notifications: WakeChannel, logger: Logger): Wake {
       for (const plugin of batch) pending.delete(plugin)
       try {
         await notifications.notify('xcore_wake', [me, ...batch].join(' '))
+        await new Promise((resolve) => setTimeout(resolve, SPACING_MS))
       } catch (err) {
         // The poll finds the jobs; nothing is lost, they start later.
         logger.warn({ err, plugins: batch }, 'workers in other processes could not be woken; they find the jobs by polling')

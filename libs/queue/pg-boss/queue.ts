@@ -1,14 +1,15 @@
 import { PgBoss } from 'pg-boss'
-import type { JobInsert } from 'pg-boss'
 import { jobId } from '../../event-log/ids.ts'
 import type { PluginName } from '../../event-log/ids.ts'
 import type { Notifications } from '../../postgres/notifications.ts'
-import type { Database, Sql, Tx } from '../../postgres/sql.ts'
+import type { Database, Sql } from '../../postgres/sql.ts'
 import type { Logger } from '../../telemetry/logger.ts'
-import type { Claim, Queue, QueueEntry, RetryEntry } from '../port.ts'
+import type { Claim, Queue, RetryEntry } from '../port.ts'
+import { createWake } from '../wake.ts'
 import { bossSql } from './boss-sql.ts'
 import { depthRows, dueRows, heldRows, listRows } from './live-rows.ts'
-import { createWake } from '../wake.ts'
+import { teachPlanner } from './planner-statistics.ts'
+import { DELETE_AFTER_SECONDS, EXPIRE_SECONDS, KEEP_SECONDS, RETRY_LIMIT, deleteRows, insertRows } from './write-rows.ts'
 
 export interface PgBossQueueOptions {
   /** For pg-boss's own maintenance: creating its schema and queues, finding lost holders. */
@@ -30,9 +31,6 @@ export interface PgBossQueueOptions {
 }
 
 const SCHEMA = 'pgboss'
-// pg-boss removes what waits longer than this; ours may wait as long as it takes.
-const KEEP_SECONDS = 60 * 60 * 24 * 365 * 20
-const DAY_SECONDS = 60 * 60 * 24
 
 /**
  * pg-boss 12 as the queue. Jobs are put on it inside the caller's transaction and deleted from it in the transaction that settles
@@ -43,6 +41,7 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
   const { database, claims, logger } = options
   const wake = createWake(options.notifications, logger)
   const declared = new Set<PluginName>()
+  const heartbeatSeconds = options.heartbeatSeconds ?? 20
   const boss = new PgBoss({
     connectionString: options.url,
     schema: SCHEMA,
@@ -74,53 +73,28 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
   }
 
   async function declare(plugins: readonly PluginName[]): Promise<void> {
-    for (const plugin of new Set(plugins)) {
-      if (declared.has(plugin)) continue
+    const fresh = [...new Set(plugins)].filter((plugin) => !declared.has(plugin))
+    if (fresh.length === 0) return
+    for (const plugin of fresh) {
       const settings = {
-        retryLimit: 10_000,
+        retryLimit: RETRY_LIMIT,
         retryDelay: 0,
-        heartbeatSeconds: options.heartbeatSeconds ?? 20,
-        expireInSeconds: DAY_SECONDS,
+        heartbeatSeconds,
+        expireInSeconds: EXPIRE_SECONDS,
         retentionSeconds: KEEP_SECONDS,
-        deleteAfterSeconds: 60,
+        deleteAfterSeconds: DELETE_AFTER_SECONDS,
       }
       await boss.createQueue(plugin, { policy: 'standard', ...settings })
       await boss.updateQueue(plugin, settings)
-      declared.add(plugin)
     }
+    await teachPlanner(database, fresh)
+    for (const plugin of fresh) declared.add(plugin)
   }
 
-  async function insert(sql: Sql, entries: readonly QueueEntry[]): Promise<void> {
-    const db = bossSql(sql, true)
-    await Promise.all(
-      [...Map.groupBy(entries, (entry) => entry.plugin)].map(([plugin, rows]) => boss.insert(plugin, rows.map(toInsert), { db })),
-    )
-  }
-
-  async function remove(sql: Sql, entries: readonly Pick<QueueEntry, 'jobId' | 'plugin'>[]): Promise<void> {
-    const db = bossSql(sql, true)
-    await Promise.all(
-      [...Map.groupBy(entries, (entry) => entry.plugin)].map(([plugin, rows]) =>
-        boss.deleteJob(
-          plugin,
-          rows.map((row) => row.jobId),
-          { db },
-        ),
-      ),
-    )
-  }
-
+  /** Issued together they run in this order. */
   async function putBack(sql: Sql, retries: readonly RetryEntry[]): Promise<void> {
-    if (retries.length === 0) return
-    // One after the other: an insert that overtook the removal would find its id taken and do nothing.
-    await remove(
-      sql,
-      retries.map(({ claim }) => claim),
-    )
-    await insert(
-      sql,
-      retries.map(({ claim, priority, runAt }) => ({ ...claim, priority, runAt })),
-    )
+    const rows = retries.map(({ claim, priority, runAt }) => ({ ...claim, priority, runAt }))
+    await Promise.all([deleteRows(sql, rows), insertRows(sql, rows, heartbeatSeconds)])
   }
 
   function wakeFor(entries: readonly { readonly plugin: PluginName; readonly runAt: Date | null }[]): void {
@@ -151,11 +125,7 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
 
     declare,
 
-    async enqueue(tx: Tx, entries) {
-      // A plugin may be known to this process only by its subscription.
-      await declare(entries.map((entry) => entry.plugin))
-      await insert(tx, entries)
-    },
+    enqueue: (tx, entries) => insertRows(tx, entries, heartbeatSeconds),
 
     async committed(entries) {
       wakeFor(entries)
@@ -181,7 +151,7 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
       )
     },
 
-    acknowledge: (tx, done) => remove(tx, done),
+    acknowledge: (tx, done) => deleteRows(tx, done),
     retry: (tx, retries) => putBack(tx, retries),
 
     async settled(_done, retries) {
@@ -194,13 +164,9 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
       wake.announce(new Set(entries.map(({ claim }) => claim.plugin)))
     },
 
-    remove: (tx, entries) => remove(tx, entries),
+    remove: (tx, entries) => deleteRows(tx, entries),
     held: (entries) => heldRows(database, entries),
     list: (filter) => listRows(database, filter),
     depths: () => depthRows(database),
   }
-}
-
-function toInsert(entry: QueueEntry): JobInsert {
-  return { id: entry.jobId, priority: entry.priority, ...(entry.runAt === null ? {} : { startAfter: entry.runAt }) }
 }
