@@ -65,6 +65,17 @@ export const plugin = build({
           ],
         }),
         graph({
+          title: 'Denied permissions',
+          description: 'What the plugin asked for and its manifest does not allow, by kind of resource.',
+          unit: 'ops',
+          queries: [
+            {
+              expr: orZero(rate('xcore_permission_denied_total', PLUGIN, ['plugin', 'resource_kind'])),
+              legend: '{{plugin}} {{resource_kind}}',
+            },
+          ],
+        }),
+        graph({
           title: 'Restarts of the sandbox',
           description: 'By reason; 0 for trusted plugins.',
           unit: 'ops',
@@ -75,6 +86,18 @@ export const plugin = build({
     {
       title: 'Capacity',
       panels: [
+        graph({
+          title: 'Served by a worker',
+          description: '1: no worker runs the jobs of this plugin; they wait.',
+          unit: 'short',
+          queries: [{ expr: orZero(`max by (plugin) (xcore_plugins_unserved{${PLUGIN}})`), legend: '{{plugin}} unserved' }],
+        }),
+        graph({
+          title: 'Restored to the queue',
+          description: 'Jobs that Redis did not hold and the reconciler added again.',
+          unit: 'ops',
+          queries: [{ expr: orZero(rate('xcore_queue_restored_total', PLUGIN, ['plugin'])), legend: '{{plugin}}' }],
+        }),
         graph({
           title: 'Slots',
           description: 'Busy at the limit while jobs wait: raise `concurrency` or start more workers.',

@@ -31,6 +31,12 @@ export const process = build({
           queries: [{ expr: `nodejs_heap_size_used_bytes{${INSTANCE}}`, ...by() }],
         }),
         graph({
+          title: 'Reaches the queue',
+          description: '0: this process cannot reach the queue; jobs are accepted and wait in Postgres.',
+          unit: 'short',
+          queries: [{ expr: `xcore_queue_available{${INSTANCE}}`, ...by() }],
+        }),
+        graph({
           title: 'Open files and connections',
           description: 'File descriptors.',
           unit: 'short',

@@ -50,8 +50,8 @@ const UNSETTLED_ALLOWANCE = 2_000
 /** A second claim overlaps the first while the queue gives all that is asked for and half a batch fits. */
 const CLAIM_LANES = 2
 const PAUSE_AFTER_ERROR_MS = 1_000
-/** How long a job that only other workers can run waits for one of them to claim it. */
-const HAND_OVER_MS = 100
+/** For how long this worker claims nothing after it handed a job over, so that one that can run it does. */
+const HAND_OVER_MS = 200
 
 export function createConsumer(options: ConsumerOptions): Consumer {
   const { plugin: name, queue, slots, metrics, logger } = options
@@ -66,6 +66,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   /** Set by a hint that jobs may be waiting, cleared by a claim that found fewer than it asked for. */
   let hopeful = true
   let timer: NodeJS.Timeout | undefined
+  /** No claim before this, by `performance.now()`. */
+  let holdOff = 0
   const idle: (() => void)[] = []
   const unlisten: (() => void)[] = []
   /** Kept while jobs are held, also when no more are claimed: one that has waited needs a slot to go on. */
@@ -80,6 +82,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     seats.resume()
     const another = claiming > 0
     if (paused || claiming >= CLAIM_LANES || !(another ? plenty : hopeful)) return
+    if (performance.now() < holdOff) return later(holdOff - performance.now())
     const plugin = options.plugins.find(name)
     if (plugin === undefined) return
     concurrency = plugin.limits.concurrency
@@ -176,7 +179,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     const elsewhere = await Promise.all(actions.map((action) => workers.isElsewhere(name, action)))
     const foreign = new Set(actions.filter((_, index) => elsewhere[index]))
     if (foreign.size === 0) return ready
-    const runAt = new Date(options.clock.now() + HAND_OVER_MS * (0.5 + options.random()))
+    const runAt = new Date(options.clock.now())
+    holdOff = performance.now() + HAND_OVER_MS
     const isForeign = ({ job }: { job: StoredJob }) => job.kind === 'action' && foreign.has(job.name)
     await queue.release(ready.filter(isForeign).map(({ claim, job }) => ({ claim, priority: job.priority, runAt })))
     return ready.filter((each) => !isForeign(each))
