@@ -11,6 +11,7 @@ const SHOP: PluginStatus = {
   state: 'ready',
   manifest: { name: 'shop' },
   lastError: null,
+  sandbox: null,
   actions: [
     { name: 'create_order', input: { type: 'object', properties: { amount: { type: 'number' } } } },
     { name: 'free', input: null },

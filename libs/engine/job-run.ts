@@ -20,12 +20,15 @@ export interface JobRunContext {
   readonly worker: string
 }
 
+/** `hand back`: with the others when the process stops. `interrupted`: at once, due at that time. */
+export type JobRunEnd = 'settling' | 'dropped' | 'hand back' | { readonly interrupted: Date }
+
 /** One job that this process runs. */
 export interface JobRun {
   readonly claim: Claim
   readonly job: StoredJob
   /** The handler is over or was given up: its slot is free. Resolves to what must be handed back to the queue, if anything. */
-  readonly ended: Promise<'settling' | 'dropped' | 'hand back'>
+  readonly ended: Promise<JobRunEnd>
   /** The outcome is recorded (or will never be). */
   readonly over: Promise<void>
   abort(reason: AbortReason): void
@@ -51,18 +54,24 @@ export function runJob(context: JobRunContext, plugin: RunnablePlugin, claim: Cl
   })
 
   const recorded = Promise.withResolvers<void>()
-  const ended = attempt.ended.then((end) => {
+  const ended = attempt.ended.then((end): JobRunEnd => {
     if (end.kind === 'aborted') {
       recorded.resolve()
-      return end.reason === 'shutdown' ? ('hand back' as const) : ('dropped' as const)
+      return end.reason === 'shutdown' ? 'hand back' : 'dropped'
     }
     const finishedAt = clock.now()
+    if (end.kind === 'ended' && end.result.kind === 'interrupted') {
+      const { error, delaySeconds } = end.result
+      logger().info({ code: error.code, error: error.message }, 'the attempt was interrupted; the job is handed back, no attempt is spent')
+      recorded.resolve()
+      return { interrupted: new Date(Math.ceil(finishedAt + delaySeconds * 1000)) }
+    }
     if (end.kind === 'timed_out') {
       metrics.handlersAbandonedTotal.inc(labels)
       logger().warn({ timeout_seconds: settings.timeoutSeconds }, 'the handler did not end in time and was given up; it may still use memory and connections')
     }
     void record(storable(resultOf(end, settings.timeoutSeconds)), finishedAt).finally(recorded.resolve)
-    return 'settling' as const
+    return 'settling'
   })
 
   async function record(result: HandlerResult, finishedAt: number): Promise<void> {

@@ -73,3 +73,5 @@ export type HandlerResult =
   | { readonly kind: 'error'; readonly error: JobError; readonly retryable: boolean; readonly retryAfterSeconds?: number }
   /** It threw: retried. `retryAfterSeconds` when it asked for a certain delay (RetryLater); `final` when it asked for none (Discard). */
   | { readonly kind: 'threw'; readonly error: JobError; readonly retryAfterSeconds?: number; readonly final?: boolean }
+  /** It was not run to its end through no fault of its own: handed back, due after `delaySeconds`, and no attempt is spent. */
+  | { readonly kind: 'interrupted'; readonly error: JobError; readonly delaySeconds: number }

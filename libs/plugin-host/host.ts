@@ -6,6 +6,9 @@ import type { Logger, Metrics } from '../telemetry/index.ts'
 import { PluginRecord } from './plugin-record.ts'
 import type { PluginHost, PluginPlatform, PluginState, ServiceFactory } from './port.ts'
 import type { HookDeadlines, Runner } from './runner.ts'
+import type { Ring } from './runners/sandboxed/host/rings.ts'
+import { createSandboxedRunner } from './runners/sandboxed/runner.ts'
+import type { SandboxedRunner } from './runners/sandboxed/runner.ts'
 import { trustedRunner } from './runners/trusted/runner.ts'
 import { SdkResolution } from './runners/trusted/sdk-resolution.ts'
 
@@ -18,19 +21,20 @@ export interface PluginHostOptions {
   readonly hostEnv: Readonly<Record<string, string | undefined>>
   readonly logger: Logger
   /** Where `xcore_plugin_state` is kept. Default: nowhere. */
-  readonly metrics?: Pick<Metrics, 'pluginState'>
+  readonly metrics?: Pick<Metrics, 'pluginState'> & Partial<Pick<Metrics, 'sandboxRestartsTotal'>>
   /** Makes each plugin's `ctx.metrics`. Default: numbers are dropped. */
   readonly pluginMetrics?: (plugin: PluginName) => PluginMetrics
   /** What `getService` hands out, by name. Default: nothing. */
   readonly services?: Readonly<Record<string, ServiceFactory>>
   /** Default: the system's. */
   readonly clock?: { now(): Date }
+  /** The least ring for sandboxed plugins (`sandbox.require`), and the one to use in tests of weaker ones. Default: the strongest there is. */
+  readonly sandbox?: { readonly require?: Ring; readonly ring?: Ring }
   /** Milliseconds. Default: 30,000 for the import and for `onLoad`, 10,000 for `onUnload`. */
   readonly deadlines?: Partial<HookDeadlines>
 }
 
 const STATES = ['discovered', 'loading', 'ready', 'draining', 'unloaded', 'failed'] as const satisfies readonly PluginState[]
-const RUNNERS: Readonly<Partial<Record<ExecutionMode, Runner>>> = { trusted: trustedRunner }
 const DROPPED: PluginMetrics = { increment() {}, set() {}, observe() {} }
 
 export function createPluginHost(options: PluginHostOptions): PluginHost {
@@ -46,9 +50,17 @@ class Host implements PluginHost {
   #resolution: SdkResolution | undefined
   #loading: Promise<void> = Promise.resolve()
   #stopping = false
+  readonly #sandboxed: SandboxedRunner
+  readonly #runners: Readonly<Partial<Record<ExecutionMode, Runner>>>
 
   constructor(options: PluginHostOptions) {
     this.#options = options
+    this.#sandboxed = createSandboxedRunner({
+      logger: options.logger,
+      ...options.sandbox,
+      onRestart: (plugin, reason) => options.metrics?.sandboxRestartsTotal?.inc({ plugin, reason }),
+    })
+    this.#runners = { trusted: trustedRunner, sandboxed: this.#sandboxed }
   }
 
   find(plugin: string) {
@@ -75,6 +87,13 @@ class Host implements PluginHost {
     return this.#byName.get(name)?.routes()
   }
 
+  resume(name: string) {
+    const loaded = this.#byName.get(name)?.loaded
+    if (loaded?.resume === undefined) return false
+    loaded.resume()
+    return true
+  }
+
   loadAll(platform: PluginPlatform): Promise<void> {
     if (this.#resolution !== undefined)
       return Promise.reject(new XCoreError('internal_error', 'loadAll was called twice on one plugin host'))
@@ -90,6 +109,7 @@ class Host implements PluginHost {
     const ready = this.#readyOrder.splice(0).reverse()
     for (const record of ready) record.advance('drain')
     for (const record of ready) await this.#unload(record)
+    await this.#sandboxed[Symbol.asyncDispose]()
     this.#resolution?.[Symbol.dispose]()
   }
 
@@ -152,7 +172,7 @@ class Host implements PluginHost {
     record.advance('load')
     try {
       const { logger, services = {}, clock, deadlines, pluginMetrics, hostEnv } = this.#options
-      const runner = RUNNERS[manifest.executionMode]
+      const runner = this.#runners[manifest.executionMode]
       if (runner === undefined) throw unsupported(manifest)
       await resolution.add(record.folder)
       const loaded = await runner.load({

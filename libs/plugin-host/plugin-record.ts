@@ -43,7 +43,7 @@ export class PluginRecord {
   }
   /** null unless it is ready. */
   get runnable(): RunnablePlugin | null {
-    return this.#state === 'ready' ? this.#runnable : null
+    return this.#state === 'ready' && this.#loaded?.refusal?.() === undefined ? this.#runnable : null
   }
 
   /** Throws XCoreError `internal_error` for an event that has no place in the present state. */
@@ -67,7 +67,7 @@ export class PluginRecord {
   refusal(): { readonly code: ErrorCode; readonly message: string } | undefined {
     switch (this.#state) {
       case 'ready':
-        return undefined
+        return this.#loaded?.refusal?.()
       case 'failed':
         return this.#lastError ?? { code: 'plugin_load_failed', message: `plugin ${this.name} failed` }
       default:
@@ -85,6 +85,7 @@ export class PluginRecord {
       manifest: this.manifest === null ? null : manifestForDisplay(this.manifest),
       lastError: this.#lastError,
       actions: loaded?.actions ?? [],
+      sandbox: loaded?.sandbox?.() ?? null,
       subscriptions: loaded?.subscriptions().map(({ id, pattern, priority }) => ({ id, pattern, priority })) ?? [],
     }
   }

@@ -3,6 +3,7 @@ import type { Engine, SubscriptionRegistry } from '../engine/port.ts'
 import type { PluginDirectory } from '../engine/plugin-port.ts'
 import type { PluginName } from '../event-log/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import type { SandboxStatus } from './runner.ts'
 
 export type PluginState = 'discovered' | 'loading' | 'ready' | 'draining' | 'unloaded' | 'failed'
 
@@ -17,6 +18,8 @@ export interface PluginStatus {
   readonly lastError: { readonly code: string; readonly message: string } | null
   /** Declared actions, with their JSON schemas. */
   readonly actions: readonly { readonly name: string; readonly input: object | null }[]
+  /** null: not sandboxed, or not ready. */
+  readonly sandbox: SandboxStatus | null
   readonly subscriptions: readonly { readonly id: string; readonly pattern: string; readonly priority: number }[]
 }
 
@@ -48,6 +51,8 @@ export interface PluginHost extends PluginDirectory {
   status(name: string): PluginStatus | undefined
   /** The plugin's own routes, to be mounted at /plugins/{name}; undefined: it has none or is not ready. */
   routes(name: string): PluginRoutes | undefined
+  /** Lets a suspended sandbox start again; false: there is no such plugin, or it has no sandbox. */
+  resume(name: string): boolean
   /** Runs every `onUnload` in reverse order of loading, each within its deadline. */
   unloadAll(): Promise<void>
 }

@@ -43,9 +43,16 @@ function pluginJson(status: PluginStatus): Record<string, unknown> {
     last_error: status.lastError,
     folder: status.folder,
     manifest: status.manifest,
+    sandbox: sandboxJson(status),
     actions: status.actions,
     subscriptions: status.subscriptions,
   }
+}
+
+function sandboxJson({ sandbox }: PluginStatus): Record<string, unknown> | null {
+  if (sandbox === null) return null
+  const { memoryMb, lastEnd, ...others } = sandbox
+  return { ...others, memory_mb: memoryMb, last_end: lastEnd }
 }
 
 async function queues(api: ApiScope, ctx: ApiContext): Promise<void> {

@@ -3,7 +3,8 @@ import type { Middleware } from 'koa'
 import type { Acceptance, HandlerResult, Invocation } from '../../../engine/plugin-port.ts'
 import type { Subscription } from '../../../engine/port.ts'
 import { XCoreError, messageOf } from '../../../errors/index.ts'
-import type { Job } from '../../../event-log/index.ts'
+import type { Job, PluginName } from '../../../event-log/index.ts'
+import type { Logger } from '../../../telemetry/logger.ts'
 import { withDeadline } from '../../deadline.ts'
 import type { LoadedPlugin, PluginSource } from '../../runner.ts'
 import { isFunction } from '../../narrowing.ts'
@@ -31,13 +32,14 @@ type Handling =
 /** A trusted plugin that has loaded. */
 export class TrustedPlugin implements LoadedPlugin {
   readonly #parts: TrustedPluginParts
-  readonly #freeForm: boolean
+  /** Whether actions that are not declared go to `handle`. */
+  readonly freeForm: boolean
   readonly actions: LoadedPlugin['actions']
   readonly middleware: Middleware | null
 
   constructor(parts: TrustedPluginParts) {
     this.#parts = parts
-    this.#freeForm = isFunction(parts.instance.handle)
+    this.freeForm = isFunction(parts.instance.handle)
     this.middleware = parts.middleware
     this.actions = [...parts.actions.values()].map(({ name, input, description }) => ({
       name,
@@ -46,13 +48,20 @@ export class TrustedPlugin implements LoadedPlugin {
     }))
   }
 
+  get name(): PluginName {
+    return this.#parts.source.manifest.name
+  }
+  get logger(): Logger {
+    return this.#parts.source.logger
+  }
+
   subscriptions(): readonly Subscription[] {
     return this.#parts.events.subscriptions()
   }
 
   accepts(action: string, payload: unknown): Acceptance {
     const declared = this.#parts.actions.get(action)
-    if (declared === undefined && !this.#freeForm) return { ok: false, reason: 'unknown' }
+    if (declared === undefined && !this.freeForm) return { ok: false, reason: 'unknown' }
     const issues = (declared?.check ?? anyObject)(payload)
     return issues.length === 0 ? { ok: true } : { ok: false, reason: 'invalid', issues }
   }

@@ -2,7 +2,7 @@ import { attach } from '../../../sdk/base.ts'
 import type { PluginContext, TrustedBase } from '@xcore/sdk'
 import { XCoreError, didYouMean, messageOf } from '../../../errors/index.ts'
 import { withDeadline } from '../../deadline.ts'
-import type { LoadedPlugin, PluginSource, Runner } from '../../runner.ts'
+import type { PluginSource, Runner } from '../../runner.ts'
 import { declaredActions } from './actions.ts'
 import { TrustedCalls } from './calls.ts'
 import { TrustedEvents } from './events.ts'
@@ -12,9 +12,12 @@ import { pluginRoutes } from './routes.ts'
 import { inHook, running } from './running.ts'
 
 /** Runs plugins in this process, with all its rights. */
-export const trustedRunner: Runner = { load }
+export const trustedRunner: Runner = {
+  load: (source) => loadInstance(source, () => instantiate(source.folder, source.manifest.entryPoint)),
+}
 
-async function load(source: PluginSource): Promise<LoadedPlugin> {
+/** Loads a plugin in this process, whichever way its instance comes about; also how a sandbox runs the plugin inside of it. */
+export async function loadInstance(source: PluginSource, instantiated: () => Promise<TrustedBase>): Promise<TrustedPlugin> {
   const { manifest, platform } = source
   const gone = new AbortController()
   const events = new TrustedEvents({
@@ -26,7 +29,7 @@ async function load(source: PluginSource): Promise<LoadedPlugin> {
     logger: source.logger,
   })
   try {
-    const parts = await running.run(inHook(manifest.name, source.logger), () => start(source, events, gone.signal))
+    const parts = await running.run(inHook(manifest.name, source.logger), () => start(source, instantiated, events, gone.signal))
     await events.publish()
     return new TrustedPlugin({ source, events, gone, ...parts })
   } catch (thrown) {
@@ -40,13 +43,12 @@ async function load(source: PluginSource): Promise<LoadedPlugin> {
 /** All that runs the plugin's own code. */
 async function start(
   source: PluginSource,
+  instantiated: () => Promise<TrustedBase>,
   events: TrustedEvents,
   signal: AbortSignal,
 ): Promise<Pick<TrustedPluginParts, 'instance' | 'actions' | 'middleware'>> {
   const { manifest, deadlines, logger } = source
-  const instance = await withDeadline(deadlines.load, `the import of ${manifest.entryPoint}`, () =>
-    instantiate(source.folder, manifest.entryPoint),
-  )
+  const instance = await withDeadline(deadlines.load, `the import of ${manifest.entryPoint}`, instantiated)
   inject(instance, source, events, signal)
   await withDeadline(deadlines.load, 'onLoad', () => instance.onLoad()).catch((thrown: unknown) => {
     throw new XCoreError('plugin_load_failed', `onLoad of plugin ${manifest.name} failed: ${messageOf(thrown)}`, { cause: thrown })

@@ -1,0 +1,157 @@
+import { XCoreError, messageOf } from '../../../../errors/index.ts'
+import { correlationId, eventId, jobId, pluginName } from '../../../../event-log/index.ts'
+import type { Job, Json } from '../../../../event-log/index.ts'
+import { isFunction, isRecord } from '../../../narrowing.ts'
+import { instanceFrom } from '../../trusted/import-entry.ts'
+import type { TrustedPlugin } from '../../trusted/plugin.ts'
+import { loadInstance } from '../../trusted/runner.ts'
+import { Channel } from '../wire/channel.ts'
+import { checkFromHost } from '../wire/checks.ts'
+import { PROTOCOL } from '../wire/frames.ts'
+import type { FromHost, InitFrame, JobFrame, RouteFrame } from '../wire/frames.ts'
+import type { Duplex } from 'node:stream'
+import { wireLogger } from './logger.ts'
+import { innerManifest } from './manifest.ts'
+import { blankJob, remoteMetrics, remotePlatform, told } from './platform.ts'
+import { Remote, caller } from './remote.ts'
+
+const MAX_TEXT = 16_000
+
+interface Inside {
+  readonly plugin: TrustedPlugin
+}
+
+export interface SandboxOptions {
+  readonly stream: Duplex
+  /** Called with the plugin's bundle before anything of it is imported. */
+  readonly harden: (bundle: string) => void
+  readonly importBundle: (bundle: string) => Promise<unknown>
+  /** The host is gone, or broke the protocol. */
+  readonly end: () => void
+}
+
+/** The program inside the sandbox: loads one plugin, and runs what the host sends. */
+export function runSandbox(options: SandboxOptions): void {
+  const running = new Map<number, AbortController>()
+  let inside: Inside | undefined
+  const channel = new Channel({ stream: options.stream, onFrame: (frame) => receive(checkFromHost(frame)), onEnd: options.end })
+  const remote = new Remote(channel)
+  channel.send({ t: 'hello', protocol: PROTOCOL })
+
+  function receive(frame: FromHost): void {
+    switch (frame.t) {
+      case 'init':
+        return void caller.run(frame.id, () => load(frame))
+      case 'job':
+        return void caller.run(frame.id, () => runJob(frame))
+      case 'route':
+        return void caller.run(frame.id, () => runRoute(frame))
+      case 'abort':
+        return running.get(frame.id)?.abort(new DOMException(frame.reason, frame.name))
+      case 'unload':
+        return void caller.run(frame.id, unload)
+      case 'ping':
+        return void channel.send({ t: 'pong', id: frame.id })
+      case 'reply':
+        return remote.reply(frame)
+    }
+  }
+
+  async function load(init: InitFrame): Promise<void> {
+    try {
+      options.harden(init.bundle)
+      const plugin = await loadInstance(sourceOf(init), async () => {
+        const module: unknown = await options.importBundle(init.bundle)
+        return instanceFrom(isRecord(module) ? module : {}, init.entryPoint)
+      })
+      inside = { plugin }
+      channel.send({
+        t: 'loaded',
+        actions: plugin.actions,
+        freeForm: plugin.freeForm,
+        routes: plugin.middleware !== null,
+        subscriptions: plugin.subscriptions().map(told),
+      })
+    } catch (thrown) {
+      const stack = thrown instanceof Error && thrown.cause instanceof Error ? thrown.cause.stack : undefined
+      channel.send({
+        t: 'load_failed',
+        message: messageOf(thrown).slice(0, MAX_TEXT),
+        ...(stack === undefined ? {} : { stack: stack.slice(0, MAX_TEXT) }),
+      })
+    }
+  }
+
+  function sourceOf(init: InitFrame): Parameters<typeof loadInstance>[0] {
+    return {
+      manifest: innerManifest(init),
+      folder: '',
+      env: Object.freeze({ ...init.env }),
+      logger: wireLogger(channel, init.level),
+      metrics: remoteMetrics(channel),
+      platform: remotePlatform(remote),
+      services: {},
+      deadlines: init.deadlines,
+      now: () => new Date(),
+    }
+  }
+
+  async function runJob({ id, job, deadline }: JobFrame): Promise<void> {
+    const controller = new AbortController()
+    running.set(id, controller)
+    const result = await present().plugin.execute({
+      job: jobOf(present().plugin.name, job),
+      deadline: new Date(deadline),
+      signal: controller.signal,
+      logger: present().plugin.logger,
+    })
+    running.delete(id)
+    if (channel.send({ t: 'done', id, result })) return
+    channel.send({
+      t: 'done',
+      id,
+      result: { kind: 'error', retryable: false, error: { code: 'invalid_result', message: 'the result is larger than 8 MiB' } },
+    })
+  }
+
+  async function runRoute(frame: RouteFrame): Promise<void> {
+    const { middleware } = present().plugin
+    if (middleware === null) throw new XCoreError('internal_error', 'a request came for a plugin without routes')
+    // Koa is only loaded by plugins that have routes.
+    const { answerRoute } = await import('./routes.ts')
+    channel.send(await answerRoute(middleware, frame))
+  }
+
+  async function unload(): Promise<void> {
+    let error: string | null = null
+    try {
+      await inside?.plugin.unload()
+    } catch (thrown) {
+      error = messageOf(thrown).slice(0, MAX_TEXT)
+    }
+    channel.send({ t: 'unloaded', error })
+  }
+
+  function present(): Inside {
+    if (inside === undefined) throw new XCoreError('internal_error', 'the host sent work before the plugin was loaded')
+    return inside
+  }
+}
+
+function jobOf(plugin: string, { event, depth, payload, ...job }: JobFrame['job']): Job {
+  return {
+    ...blankJob(),
+    ...job,
+    id: jobId(job.id),
+    plugin: pluginName(plugin),
+    payload: isJson(payload) ? payload : null,
+    correlationId: correlationId(job.correlationId),
+    replayOf: job.replayOf === null ? null : jobId(job.replayOf),
+    meta: { depth, ...(event === null ? {} : { event: { ...event, id: eventId(event.id) } }) },
+  }
+}
+
+// It came over the wire as JSON.
+function isJson(value: unknown): value is Json {
+  return value !== undefined && !isFunction(value)
+}

@@ -1,0 +1,63 @@
+import type { Acceptance, HandlerResult, Invocation } from '../../../../engine/plugin-port.ts'
+import type { Subscription } from '../../../../engine/port.ts'
+import type { Middleware } from 'koa'
+import type { LoadedPlugin, SandboxStatus } from '../../../runner.ts'
+import { anyObject, interpretCheck } from '../../trusted/validation.ts'
+import type { PayloadCheck } from '../../trusted/validation.ts'
+import { hostSchema } from './host-schema.ts'
+import type { Supervisor } from './supervisor.ts'
+
+interface Known {
+  readonly name: string
+  readonly input: object | null
+  readonly description?: string
+}
+
+/** A sandboxed plugin as the host and the engine see it: the same as one in this process. */
+export class SandboxedPlugin implements LoadedPlugin {
+  readonly #supervisor: Supervisor
+  readonly #checks: ReadonlyMap<string, PayloadCheck>
+  readonly #freeForm: boolean
+  readonly actions: readonly Known[]
+  readonly middleware: Middleware | null
+
+  constructor(supervisor: Supervisor, middleware: Middleware | null) {
+    this.#supervisor = supervisor
+    this.middleware = middleware
+    const { actions, freeForm } = supervisor.loaded
+    this.#freeForm = freeForm
+    this.actions = actions.map(({ name, input, description }) => ({ name, input, ...(description === undefined ? {} : { description }) }))
+    this.#checks = new Map(actions.map(({ name, input }) => [name, input === null ? anyObject : interpretCheck(hostSchema(input))]))
+  }
+
+  subscriptions(): readonly Subscription[] {
+    return this.#supervisor.subscriptions()
+  }
+
+  accepts(action: string, payload: unknown): Acceptance {
+    const check = this.#checks.get(action)
+    if (check === undefined && !this.#freeForm) return { ok: false, reason: 'unknown' }
+    const issues = (check ?? anyObject)(payload)
+    return issues.length === 0 ? { ok: true } : { ok: false, reason: 'invalid', issues }
+  }
+
+  execute(invocation: Invocation): Promise<HandlerResult> {
+    return this.#supervisor.execute(invocation)
+  }
+
+  unload(): Promise<void> {
+    return this.#supervisor.unload()
+  }
+
+  refusal() {
+    return this.#supervisor.refusal()
+  }
+
+  sandbox(): SandboxStatus {
+    return this.#supervisor.status()
+  }
+
+  resume(): void {
+    this.#supervisor.resume()
+  }
+}

@@ -1,0 +1,492 @@
+import type { HandlerResult } from '../../../../engine/plugin-port.ts'
+import { XCoreError } from '../../../../errors/index.ts'
+import type { Logger } from '../../../../telemetry/logger.ts'
+import { Channel } from '../wire/channel.ts'
+import { checkFromSandbox } from '../wire/checks.ts'
+import { PROTOCOL } from '../wire/frames.ts'
+import type { CallFrame, FromSandbox, InitFrame, JobFrame, RouteFrame } from '../wire/frames.ts'
+import { ProtocolViolation } from '../wire/framing.ts'
+import { TokenBucket } from './buckets.ts'
+import { handlerResult } from './handler-result.ts'
+import { launch } from './launch.ts'
+import type { Exit, Launched } from './launch.ts'
+import { SandboxLog } from './log.ts'
+import type { LaunchPlan } from './rings.ts'
+import { usageOf } from './usage.ts'
+
+/** Why a sandbox ended. The first six are crashes; `recycled` and `unloaded` are the host's own wish. */
+export type EndReason =
+  | 'timeout'
+  | 'memory_exceeded'
+  | 'sandbox_protocol_error'
+  | 'sandbox_crashed'
+  | 'sandbox_boot_failed'
+  | 'unresponsive'
+  | 'recycled'
+  | 'unloaded'
+
+export interface SandboxEnd {
+  readonly reason: EndReason
+  /** For people. */
+  readonly message: string
+  /** Jobs that ran when it ended. */
+  readonly jobs: number
+}
+
+export type Loaded = Extract<FromSandbox, { t: 'loaded' }>
+export type RouteEnd = Extract<FromSandbox, { t: 'answer' | 'route_failed' }>
+
+/** What the sandboxed code works on: a job, a request or a hook. What it asks of the host is bound to one of these. */
+export interface Work {
+  readonly id: number
+  readonly kind: 'job' | 'route' | 'hook'
+  /** Aborts when the work ends. */
+  readonly signal: AbortSignal
+  readonly logger: Logger
+}
+
+export interface ProcessOptions {
+  readonly plan: LaunchPlan
+  readonly init: Omit<InitFrame, 't' | 'id'>
+  readonly logger: Logger
+  /** Milliseconds for the process to say hello. */
+  readonly bootMs: number
+  readonly onCall: (work: Work, frame: CallFrame) => Promise<unknown>
+  readonly onMetric: (frame: Extract<FromSandbox, { t: 'metric' }>) => void
+}
+
+interface Pending {
+  readonly work: Work
+  readonly over: AbortController
+  /** False: this is no answer to it. */
+  readonly settle: (frame: FromSandbox, bytes: number) => boolean
+  readonly lost: (end: SandboxEnd) => void
+}
+
+const MB = 1024 * 1024
+const WATCH_MS = 50
+/** Of frames that no job answers: calls, log lines, numbers. Beyond it the host stops reading for a while. */
+const FRAMES_PER_SECOND = 20_000
+const MAX_UNREAD_BYTES = 32 * MB
+/** Calls that may wait for the host at once; more are left in the socket. */
+const MAX_CALLS = 1_000
+/** An idle sandbox that uses a third of a processor over this time is ended: its timers spin. */
+const IDLE_WINDOW_MS = 10_000
+const IDLE_CPU_SHARE = 1 / 3
+const PING_MS = 2_000
+/** Without an answer to a ping for this long, and no job whose timeout would tell. */
+const PONG_LIMIT_MS = 10_000
+
+/** One process of a sandboxed plugin, from its start to its end. It is never trusted: whatever it does ends it, and nothing else. */
+export class SandboxProcess {
+  readonly #options: ProcessOptions
+  readonly #child: Launched
+  readonly #channel: Channel
+  readonly #log: SandboxLog
+  readonly #pending = new Map<number, Pending>()
+  readonly #frames: TokenBucket
+  readonly #booted = Promise.withResolvers<void>()
+  readonly ended: Promise<SandboxEnd>
+  readonly #resolveEnded: (end: SandboxEnd) => void
+  #end: SandboxEnd | null = null
+  #lastId = 0
+  #calls = 0
+  #paused = false
+  #watch: NodeJS.Timeout | undefined
+  #bootTimer: NodeJS.Timeout | undefined
+  #pingSentAt = 0
+  #pinged = 0
+  #ponged = 0
+  #pongWaiters = new Map<number, () => void>()
+  #idleSince = 0
+  #idleCpu = 0
+  #memoryBytes = 0
+  jobsDone = 0
+
+  private constructor(options: ProcessOptions) {
+    this.#options = options
+    const { promise, resolve } = Promise.withResolvers<SandboxEnd>()
+    this.ended = promise
+    this.#resolveEnded = resolve
+    this.#frames = new TokenBucket(FRAMES_PER_SECOND, FRAMES_PER_SECOND, performance.now())
+    this.#child = launch(options.plan)
+    this.#log = new SandboxLog(options.logger, this.#child.stdout, this.#child.stderr)
+    this.#channel = new Channel({
+      stream: this.#child.wire,
+      maxUnreadBytes: MAX_UNREAD_BYTES,
+      onFrame: (frame, bytes) => this.#receive(checkFromSandbox(frame), bytes),
+      onEnd: (violation) => (violation === null ? this.#wireClosed() : this.end('sandbox_protocol_error', violation.message)),
+    })
+    void this.#child.exited.then((exit) => this.#exited(exit))
+    this.#watch = setInterval(() => this.#look(), WATCH_MS)
+    this.#bootTimer = setTimeout(
+      () => this.end('sandbox_boot_failed', `the process did not get ready within ${options.bootMs} ms`),
+      options.bootMs,
+    )
+  }
+
+  /** Starts it and loads the plugin in it. Rejects with XCoreError `sandbox_boot_failed` or `plugin_load_failed`; it is gone then. */
+  static async start(options: ProcessOptions): Promise<{ readonly process: SandboxProcess; readonly loaded: Loaded }> {
+    const process = new SandboxProcess(options)
+    try {
+      await process.#booted.promise
+      const { deadlines } = options.init
+      const frame = await process.#hook(2 * deadlines.load + 1_000, 'onLoad', (id) => ({ t: 'init', id, ...options.init }), [
+        'loaded',
+        'load_failed',
+      ])
+      if (frame.t === 'loaded') return { process, loaded: frame }
+      const cause = frame.t === 'load_failed' ? frame : { message: 'it answered nonsense', stack: undefined }
+      throw new XCoreError('plugin_load_failed', cause.message, cause.stack === undefined ? {} : { details: { stack: cause.stack } })
+    } catch (thrown) {
+      process.end('sandbox_boot_failed', 'the plugin did not load')
+      await process.ended
+      throw thrown
+    }
+  }
+
+  get isOver(): boolean {
+    return this.#end !== null
+  }
+  /** Jobs and requests under way. */
+  get busy(): number {
+    return this.#pending.size
+  }
+  get jobs(): number {
+    let jobs = 0
+    for (const { work } of this.#pending.values()) if (work.kind === 'job') jobs += 1
+    return jobs
+  }
+  /** At the last look, at most 50 ms ago. */
+  get memoryBytes(): number {
+    return this.#memoryBytes
+  }
+  get pid(): number | undefined {
+    return this.#child.nodePid()
+  }
+
+  /** Runs a job. Resolves with its result, or with how the sandbox ended before it had one. */
+  run(
+    job: Omit<JobFrame, 't' | 'id'>,
+    logger: Logger,
+    started: (work: Work) => void,
+  ): Promise<HandlerResult | { readonly kind: 'lost'; readonly end: SandboxEnd }> {
+    return new Promise((resolve) => {
+      const sent = this.#begin('job', logger, (id) => ({ t: 'job', id, ...job }), {
+        started,
+        settle: (frame, bytes) => {
+          if (frame.t !== 'done') return false
+          this.jobsDone += 1
+          resolve(handlerResult(frame, bytes))
+          return true
+        },
+        lost: (end) => resolve({ kind: 'lost', end }),
+      })
+      if (!sent)
+        resolve({
+          kind: 'error',
+          retryable: false,
+          error: { code: 'payload_too_large', message: 'the payload is larger than 8 MiB, which a sandboxed plugin cannot be sent' },
+        })
+    })
+  }
+
+  route(route: Omit<RouteFrame, 't' | 'id'>, logger: Logger, started: (work: Work) => void): Promise<RouteEnd> {
+    return new Promise((resolve, reject) => {
+      const sent = this.#begin('route', logger, (id) => ({ t: 'route', id, ...route }), {
+        started,
+        settle: (frame) => {
+          if (frame.t !== 'answer' && frame.t !== 'route_failed') return false
+          resolve(frame)
+          return true
+        },
+        lost: (end) =>
+          reject(new XCoreError(codeOf(end.reason), `the sandbox of the plugin ended while a route of it ran: ${end.message}`)),
+      })
+      if (!sent) reject(new XCoreError('payload_too_large', 'the request is larger than 8 MiB, which a sandboxed plugin cannot be sent'))
+    })
+  }
+
+  /** Tells the handler that its time is up or its job was cancelled. */
+  abort(work: Work, reason: DOMException): void {
+    if (this.#pending.has(work.id)) this.#channel.send({ t: 'abort', id: work.id, reason: reason.message, name: reason.name })
+  }
+
+  isRunning(work: Work): boolean {
+    return this.#pending.has(work.id)
+  }
+
+  /** Whether it answers within `ms`: its event loop is not blocked. */
+  answers(ms: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const id = this.#ping()
+      const timer = setTimeout(() => done(false), ms)
+      const done = (answered: boolean) => {
+        clearTimeout(timer)
+        this.#pongWaiters.delete(id)
+        resolve(answered)
+      }
+      this.#pongWaiters.set(id, () => done(true))
+      void this.ended.then(() => done(false))
+    })
+  }
+
+  /** Runs `onUnload` within its deadline and ends the process. Rejects with what `onUnload` threw; it is gone all the same. */
+  async unload(): Promise<void> {
+    if (this.isOver) return
+    const { unload } = this.#options.init.deadlines
+    const frame = await this.#hook(unload + 500, 'onUnload', (id) => ({ t: 'unload', id }), ['unloaded']).finally(() =>
+      this.end('unloaded', 'it was unloaded'),
+    )
+    if (frame.t === 'unloaded' && frame.error !== null) throw new XCoreError('plugin_unload_failed', frame.error)
+  }
+
+  /** Ends it at once. Idempotent: the first reason counts. */
+  end(reason: EndReason, message: string): void {
+    if (this.#end !== null) return
+    const end: SandboxEnd = { reason, message, jobs: this.jobs }
+    this.#end = end
+    clearInterval(this.#watch)
+    clearTimeout(this.#bootTimer)
+    this.#child.kill()
+    this.#channel.end(null)
+    this.#booted.reject(new XCoreError('sandbox_boot_failed', `the sandbox could not be started: ${message}${this.#log.lastLines()}`))
+    this.#booted.promise.catch(() => {})
+    const pending = [...this.#pending.values()]
+    this.#pending.clear()
+    for (const { over, lost } of pending) {
+      over.abort()
+      lost(end)
+    }
+    // Told once nothing of it is left: a new one may take its place, its user and its memory.
+    void this.#child.exited.then(() => this.#resolveEnded(end))
+  }
+
+  #receive(frame: FromSandbox, bytes: number): void {
+    if (this.#end !== null) return
+    switch (frame.t) {
+      case 'hello':
+        if (this.#lastId > 0 || frame.protocol !== PROTOCOL)
+          throw new ProtocolViolation('said hello twice, or in another version of the protocol')
+        clearTimeout(this.#bootTimer)
+        return this.#booted.resolve()
+      case 'loaded':
+      case 'load_failed':
+      case 'unloaded':
+        return this.#answered(this.#hookId, frame, bytes)
+      case 'done':
+      case 'answer':
+      case 'route_failed':
+        return this.#answered(frame.id, frame, bytes)
+      case 'call':
+        this.#throttle()
+        return this.#called(frame)
+      case 'log':
+        this.#throttle()
+        return this.#log.line(frame, bytes, frame.for === null ? undefined : this.#pending.get(frame.for)?.work.logger)
+      case 'metric':
+        this.#throttle()
+        return this.#options.onMetric(frame)
+      case 'pong':
+        if (frame.id > this.#pinged) throw new ProtocolViolation('answered a ping that was not sent')
+        this.#ponged = Math.max(this.#ponged, frame.id)
+        return this.#pongWaiters.get(frame.id)?.()
+    }
+  }
+
+  #answered(id: number, frame: FromSandbox, bytes: number): void {
+    const pending = this.#pending.get(id)
+    if (pending === undefined || !pending.settle(frame, bytes))
+      throw new ProtocolViolation(`answered ${frame.t} for work that it was not given`)
+    this.#pending.delete(id)
+    pending.over.abort()
+  }
+
+  #called(frame: CallFrame): void {
+    const pending = this.#pending.get(frame.for)
+    const reply = (answer: object) => {
+      if (!this.#channel.send({ t: 'reply', id: frame.id, ...answer })) {
+        this.#channel.send({
+          t: 'reply',
+          id: frame.id,
+          ok: false,
+          error: { code: 'payload_too_large', message: `${frame.op}: the answer is larger than 8 MiB` },
+        })
+      }
+    }
+    if (pending === undefined) {
+      reply({
+        ok: false,
+        error: {
+          code: 'permission_denied',
+          message: `${frame.op}: the job, request or hook that this belongs to is over; await what you start`,
+        },
+      })
+      return
+    }
+    this.#calls += 1
+    if (this.#calls >= MAX_CALLS) this.#pause()
+    void this.#options
+      .onCall(pending.work, frame)
+      .then(
+        (value) => reply({ ok: true, value: value ?? null }),
+        (thrown: unknown) => reply({ ok: false, error: this.#told(thrown, frame.op) }),
+      )
+      .finally(() => {
+        this.#calls -= 1
+        if (this.#paused && this.#calls < MAX_CALLS / 2) this.#resume()
+      })
+  }
+
+  /** Only what was meant for plugins is told; anything else is a fault of the host and is logged. */
+  #told(thrown: unknown, op: string): object {
+    if (thrown instanceof XCoreError) {
+      const { code, message, issues, retryAfterSeconds, details } = thrown
+      return {
+        code,
+        message,
+        ...(issues.length > 0 ? { issues } : {}),
+        ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+        ...(Object.keys(details).length > 0 ? { details } : {}),
+      }
+    }
+    this.#options.logger.error({ err: thrown, op }, 'a call of a sandboxed plugin failed in the host')
+    return { code: 'internal_error', message: `${op} failed in the host; its log holds the cause` }
+  }
+
+  #begin(
+    kind: Work['kind'],
+    logger: Logger,
+    frame: (id: number) => object,
+    handlers: { started: (work: Work) => void; settle: Pending['settle']; lost: Pending['lost'] },
+  ): boolean {
+    const id = ++this.#lastId
+    const over = new AbortController()
+    const work: Work = { id, kind, signal: over.signal, logger }
+    if (this.#end !== null) {
+      handlers.lost({ ...this.#end, jobs: 0 })
+      return true
+    }
+    if (!this.#channel.send(frame(id))) return false
+    this.#pending.set(id, { work, over, settle: handlers.settle, lost: handlers.lost })
+    this.#idleSince = 0
+    handlers.started(work)
+    return true
+  }
+
+  #hookId = 0
+
+  #hook(milliseconds: number, what: string, frame: (id: number) => object, answers: readonly FromSandbox['t'][]): Promise<FromSandbox> {
+    const timer = setTimeout(() => this.end('unresponsive', `${what} did not finish in time`), milliseconds)
+    return new Promise<FromSandbox>((resolve, reject) => {
+      this.#begin('hook', this.#options.logger, frame, {
+        started: (work) => (this.#hookId = work.id),
+        settle: (answer) => {
+          if (!answers.includes(answer.t)) return false
+          resolve(answer)
+          return true
+        },
+        lost: (end) =>
+          reject(new XCoreError('sandbox_boot_failed', `the sandbox ended in ${what}: ${end.message}${this.#log.lastLines()}`)),
+      })
+    }).finally(() => clearTimeout(timer))
+  }
+
+  // What it sends faster than this stays in the socket, and then in the sandbox's own memory.
+  #throttle(): void {
+    const now = performance.now()
+    if (this.#frames.take(now)) return
+    this.#pause()
+    setTimeout(() => this.#resume(), this.#frames.waitFor(FRAMES_PER_SECOND / 10)).unref()
+  }
+  #pause(): void {
+    this.#paused = true
+    this.#channel.pause()
+  }
+  #resume(): void {
+    if (this.#calls >= MAX_CALLS) return
+    this.#paused = false
+    this.#channel.resume()
+  }
+
+  /** Memory, processor time while idle, and whether the event loop still turns. */
+  #look(): void {
+    const { pid } = this
+    const usage = pid === undefined ? undefined : usageOf(pid)
+    const now = performance.now()
+    if (usage !== undefined) {
+      this.#memoryBytes = usage.memoryBytes
+      const limit = this.#options.plan.maxMemoryMb * MB
+      if (usage.memoryBytes > limit) {
+        this.end(
+          'memory_exceeded',
+          `it used ${Math.ceil(usage.memoryBytes / MB)} MB, more than max_memory_mb (${this.#options.plan.maxMemoryMb})`,
+        )
+        return
+      }
+      this.#lookIdle(usage.cpuSeconds, now)
+    }
+    if (this.#end === null && now - this.#pingSentAt > PING_MS && this.#lastId > 0 && !this.#paused) this.#heartbeat(now)
+  }
+
+  #lookIdle(cpuSeconds: number, now: number): void {
+    if (this.busy > 0 || this.#idleSince === 0) {
+      this.#idleSince = this.busy > 0 ? 0 : now
+      this.#idleCpu = cpuSeconds
+      return
+    }
+    if (now - this.#idleSince < IDLE_WINDOW_MS) return
+    const share = (cpuSeconds - this.#idleCpu) / ((now - this.#idleSince) / 1000)
+    this.#idleSince = now
+    this.#idleCpu = cpuSeconds
+    if (share > IDLE_CPU_SHARE)
+      this.end('unresponsive', `it used ${Math.round(share * 100)} % of a processor with nothing to do; look for timers that never end`)
+  }
+
+  // A blocked loop with a job is the job's timeout to end.
+  #heartbeat(now: number): void {
+    if (this.#pinged > this.#ponged && this.busy === 0 && now - this.#pingSentAt > PONG_LIMIT_MS) {
+      this.end('unresponsive', `it did not answer for ${PONG_LIMIT_MS / 1000} s with nothing to do`)
+    } else if (this.#pinged === this.#ponged) {
+      this.#ping()
+    }
+  }
+
+  #ping(): number {
+    this.#pingSentAt = performance.now()
+    const id = ++this.#pinged
+    this.#channel.send({ t: 'ping', id })
+    return id
+  }
+
+  // The process ends soon after; its exit tells how.
+  #wireClosed(): void {
+    if (this.#end !== null) return
+    setTimeout(() => this.end('sandbox_crashed', 'it closed its connection to the host'), 200).unref()
+  }
+
+  #exited({ code, signal, error }: Exit): void {
+    const how = error !== null ? error.message : signal !== null ? `it was ended by ${signal}` : `it exited with ${code}`
+    // V8 aborts when its heap is full.
+    const heap =
+      this.#log.sawHeapLimit() || signal === 'SIGABRT' || signal === 'SIGTRAP' || signal === 'SIGILL' || code === 134 || code === 133
+    if (heap && this.#log.sawHeapLimit())
+      this.end('memory_exceeded', `its JavaScript heap was full (max_memory_mb: ${this.#options.plan.maxMemoryMb})`)
+    else this.end('sandbox_crashed', `${how}${this.#log.lastLines()}`)
+  }
+}
+
+/** The catalogue's code of an end. */
+export function codeOf(
+  reason: EndReason,
+): 'timeout' | 'memory_exceeded' | 'sandbox_protocol_error' | 'sandbox_crashed' | 'sandbox_boot_failed' {
+  switch (reason) {
+    case 'timeout':
+    case 'memory_exceeded':
+    case 'sandbox_protocol_error':
+    case 'sandbox_boot_failed':
+      return reason
+    default:
+      return 'sandbox_crashed'
+  }
+}
