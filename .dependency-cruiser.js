@@ -33,16 +33,19 @@ export default {
     ...downwards,
     {
       name: 'adapters-only-in-compose',
-      comment: 'Which queue runs is chosen in an app’s compose.ts; everything else knows the port.',
+      comment: 'Which queue and which cache run is chosen in an app’s compose.ts; everything else knows the port.',
       severity: 'error',
-      from: { path: '^(apps|libs|plugins)/', pathNot: `^libs/queue/(pg-boss|bullmq)/|^apps/[^/]+/compose[.]ts$|${TESTS}` },
-      to: { path: '^libs/queue/(pg-boss|bullmq)/' },
+      from: {
+        path: '^(apps|libs|plugins)/',
+        pathNot: `^libs/queue/(pg-boss|bullmq)/|^libs/services/cache/(postgres|redis|memory)/|^apps/[^/]+/compose[.]ts$|${TESTS}`,
+      },
+      to: { path: '^libs/queue/(pg-boss|bullmq)/|^libs/services/cache/(postgres|redis)/' },
     },
     {
       name: 'queue-engines-only-in-adapters',
-      comment: 'Nothing outside libs/queue may know which engine runs.',
+      comment: 'Nothing outside libs/queue may know which engine runs; the cache has a Redis client of its own.',
       severity: 'error',
-      from: { path: '^(apps|libs|plugins)/', pathNot: `^libs/queue/|${TESTS}` },
+      from: { path: '^(apps|libs|plugins)/', pathNot: `^libs/queue/|^libs/services/cache/redis/|${TESTS}` },
       to: { path: 'node_modules/(pg-boss|bullmq|ioredis)/' },
     },
     {

@@ -5,12 +5,12 @@
  */
 import { deliver, inParallel, realDeliveries } from './demo/deliveries.ts'
 import type { Answer } from './demo/deliveries.ts'
-import { allJobs, whenSettled } from './demo/jobs.ts'
+import { allJobs, historyOf, whenSettled } from './demo/jobs.ts'
 import { startPlatform } from './demo/platform.ts'
 import type { Platform } from './demo/platform.ts'
 import { CONDUCTS, startReceiver } from './demo/receiver.ts'
 import type { Receiver } from './demo/receiver.ts'
-import { broken, reportOf, table } from './demo/report.ts'
+import { broken, historyLine, reportOf, table } from './demo/report.ts'
 
 const say = (text = '') => process.stdout.write(`${text}\n`)
 
@@ -70,20 +70,15 @@ async function run(platform: Platform, receiver: Receiver): Promise<number> {
     ['One that is dead', dead],
   ] as const) {
     if (job === undefined) continue
-    say(`\n${title} (${job.payload.event?.name}); in your own XCore: npm run xcore -- jobs show ID`)
-    say(`$ xcore jobs show ${job.job_id}\n${cut(await platform.xcore('jobs', 'show', job.job_id))}`)
+    say(`\n${title}: ${job.payload.event?.name} to ${job.payload.endpoint_id}`)
+    for (const entry of await historyOf(platform.url, job.job_id)) say(`  ${historyLine(entry)}`)
   }
+  say('\nIn your own XCore, the history of any job: npm run xcore -- jobs show JOB_ID')
 
   wrong.push(...broken(jobs, reports, receiver))
   for (const promise of wrong) say(`\nBROKEN: ${promise}`)
   say(wrong.length === 0 ? '\nEvery payload that was accepted is accounted for.' : '')
   return wrong.length === 0 ? 0 : 1
-}
-
-/** Payloads are long: lines are cut to what a terminal shows. */
-function cut(text: string): string {
-  const lines = text.trimEnd().split('\n')
-  return lines.map((line) => (line.length > 160 ? `${line.slice(0, 159)}…` : line)).join('\n')
 }
 
 /** Over the route and not the action: it answers with the secret, and leaves no job behind that would hold it. */

@@ -116,7 +116,8 @@ export async function testFolder(): Promise<TestFolder> {
       }
     },
     async [Symbol.asyncDispose]() {
-      await rm(path, { recursive: true, force: true })
+      // The database server of a killed process is still writing while it stops.
+      await rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 })
     },
   }
 }

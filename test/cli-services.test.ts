@@ -164,6 +164,15 @@ test('a forgotten rejection or a throw in a timer of a plugin is logged with a h
   await stop(service)
 })
 
+test('when nobody reads the log any more the process stops, and does not talk to itself', async () => {
+  await using folder = await probeFolder()
+  await using service = await start(folder)
+  service.child.stdout?.destroy()
+  // Makes a line to write, should all those of the start have been read.
+  await call(service, 'stray_rejection').catch(() => {})
+  assert.equal(await service.ended, 1)
+})
+
 test('a second signal ends the process at once with 1, and leaves no database server behind', async () => {
   await using folder = await probeFolder()
   await using service = await start(folder)

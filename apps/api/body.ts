@@ -2,8 +2,8 @@ import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import { getRawBody } from 'raw-body'
 import { XCoreError, messageOf } from '../../libs/errors/index.ts'
+import { refusal } from '../../libs/event-log/index.ts'
 import type { Json } from '../../libs/event-log/index.ts'
-import { findForbidden } from './json-check.ts'
 
 /** The media type in lower case without parameters, and its charset; both '' when not given. */
 export interface MediaType {
@@ -67,28 +67,35 @@ export function decodeUtf8(bytes: Buffer, charset: string): string {
 /** Bytes to JSON. Throws `invalid_json` for what is not JSON or holds what XCore refuses (see json-check.ts). */
 export function parseJson(bytes: Buffer, charset: string): Json {
   const text = decodeUtf8(bytes, charset)
-  let value: unknown
+  const value = parsed(text)
+  const refused = refusal(value)
+  if (refused === undefined) return value
+  throw new XCoreError('invalid_json', `The body holds something that is not accepted, at "${refused.path}": ${refused.reason}.`, {
+    issues: [{ path: refused.path, message: refused.reason }],
+  })
+}
+
+/** The one parse boundary: what JSON.parse returns is JSON. */
+function parsed(text: string): Json {
   try {
-    value = JSON.parse(text)
+    return JSON.parse(text) as Json
   } catch (error) {
     throw new XCoreError('invalid_json', `The body is not JSON: ${messageOf(error)}.`)
   }
-  const forbidden = findForbidden(value)
-  if (forbidden !== undefined) {
-    throw new XCoreError('invalid_json', `The body holds something that is not accepted: ${forbidden.message}, at "${forbidden.path}".`, {
-      issues: [forbidden],
-    })
-  }
-  // The one parse boundary: what JSON.parse returned and the walk has seen is JSON.
-  return value as Json
 }
+
+/**
+ * What curl and fetch say of a body when nobody told them: read as JSON. Not from a browser's page (it sends Origin): those two types are
+ * all that a page of another site can send without being asked for permission first (CORS), so they must not reach a local XCore.
+ */
+const TYPES_OF_TOOLS: ReadonlySet<string> = new Set(['application/x-www-form-urlencoded', 'text/plain'])
 
 /** The JSON body of a request to the platform's own API; undefined when there is none. */
 export async function readJson(req: IncomingMessage, limit: number): Promise<Json | undefined> {
   const media = mediaTypeOf(req.headers['content-type'])
   const bytes = await readBody(req, limit)
   if (bytes.length === 0) return undefined
-  if (media.type !== '' && !isJsonType(media.type)) {
+  if (media.type !== '' && !isJsonType(media.type) && !(TYPES_OF_TOOLS.has(media.type) && req.headers.origin === undefined)) {
     throw new XCoreError('bad_request', `Expected Content-Type: application/json, found "${media.type}".`)
   }
   return parseJson(bytes, media.charset)

@@ -1,6 +1,6 @@
 import { XCoreError } from '../../libs/errors/index.ts'
+import { refusal } from '../../libs/event-log/index.ts'
 import { decodeUtf8, isJsonType, mediaTypeOf, parseJson } from './body.ts'
-import { findForbidden } from './json-check.ts'
 
 /**
  * What a plugin's route finds at `ctx.request.body`: JSON, a form as `{name: text | texts}`, text; undefined for an empty body and
@@ -23,7 +23,7 @@ function parseForm(text: string): Record<string, string | string[]> {
     return [name, values.length === 1 ? (values[0] ?? '') : values]
   })
   const parsed = Object.fromEntries(fields)
-  const forbidden = findForbidden(parsed)
-  if (forbidden !== undefined) throw new XCoreError('bad_request', `The form holds something that is not accepted: ${forbidden.message}.`)
+  const refused = refusal(parsed)
+  if (refused !== undefined) throw new XCoreError('bad_request', `The form holds something that is not accepted: ${refused.reason}.`)
   return parsed
 }

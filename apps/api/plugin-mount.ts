@@ -106,9 +106,13 @@ function stringifyBody(ctx: ApiContext): void {
 
 function sendThrown(api: ApiScope, ctx: ApiContext, routes: PluginRoutes, error: unknown): void {
   if (!isStatusError(error)) {
+    const code = error instanceof XCoreError ? error.code : undefined
+    // Counted and logged where it was denied; what it wanted is not the caller's business.
+    if (code === 'permission_denied')
+      return sendProblem(ctx, problem(code, `The plugin "${routes.plugin}" was denied something that it needs to answer.`))
     const internal = internalError(api, ctx, error, routes.plugin)
     // Not the plugin's fault, and worth another try.
-    const away = error instanceof XCoreError && error.code === 'database_unavailable' ? problemOf(error) : undefined
+    const away = error instanceof XCoreError && code === 'database_unavailable' ? problemOf(error) : undefined
     return sendProblem(ctx, away ?? internal)
   }
   if (error.status >= 500) api.logger.error({ err: error, plugin: routes.plugin, path: ctx.path }, 'a route failed')

@@ -26,9 +26,11 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   unknown_action: 404,
   job_finished: 409,
   cancelled: 409,
+  schedule_exists: 409,
   payload_too_large: 413,
   validation_error: 422,
   idempotency_mismatch: 422,
+  schedule_invalid: 422,
   rate_limit_exceeded: 429,
   handler_error: 500,
   internal_error: 500,
@@ -41,6 +43,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   sandbox_boot_failed: 500,
   sandbox_interrupted: 500,
   not_ready: 503,
+  redis_unavailable: 503,
   timeout: 504,
 }
 

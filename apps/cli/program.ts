@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { FRAMEWORK_VERSION } from '../../libs/manifest/index.ts'
+import { FRAMEWORK_VERSION } from '../../libs/manifest/framework-version.ts'
 import { callCommand } from './commands/call.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { emitCommand } from './commands/emit.ts'
@@ -23,6 +23,8 @@ const COMMANDS = [
   jobsCommand,
   rebuildCommand,
 ]
+
+// The parts that take long to load (servers, database, manifests) are imported by the commands that use them, when they run.
 
 /** The whole command line. Errors are thrown, never `process.exit`: CommanderError for usage, else what the command threw. */
 export function createProgram(): Command {

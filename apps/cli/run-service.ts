@@ -118,11 +118,17 @@ function watchProcess(options: RunServiceOptions, stop: (reason: StopReason) => 
   const onException = (error: unknown) => onStray({ kind: 'exception', error, plugin: options.currentPlugin() })
   const onRejection = (error: unknown) => onStray({ kind: 'rejection', error, plugin: options.currentPlugin() })
 
+  // Who started the process and read its log is gone. Uncaught, this error would be logged, and so raise itself again.
+  const onOutputLost = (error: Error) => stop({ kind: 'fault', error, what: 'The log can no longer be written' })
+
   for (const signal of STOP_SIGNALS) process.on(signal, onSignal)
+  process.stdout.on('error', onOutputLost)
+  process.stderr.on('error', () => {})
   process.on('uncaughtException', onException)
   process.on('unhandledRejection', onRejection)
   return () => {
     for (const signal of STOP_SIGNALS) process.off(signal, onSignal)
+    // The streams' listeners stay: the last lines of a process must not end it before its exit code is set.
     process.off('uncaughtException', onException)
     process.off('unhandledRejection', onRejection)
   }

@@ -5,7 +5,8 @@ import type { RunningEngine } from '../../libs/engine/index.ts'
 import { XCoreError } from '../../libs/errors/index.ts'
 import { ensurePartitions } from '../../libs/event-log/partitions.ts'
 import { FRAMEWORK_VERSION } from '../../libs/manifest/index.ts'
-import { createPluginHost } from '../../libs/plugin-host/index.ts'
+import { randomIds } from '../../libs/event-log/index.ts'
+import { createDenialLog, createPluginHost } from '../../libs/plugin-host/index.ts'
 import type { PluginHost } from '../../libs/plugin-host/index.ts'
 import { createDatabase } from '../../libs/postgres/database.ts'
 import { createLeadership } from '../../libs/postgres/leadership.ts'
@@ -15,6 +16,10 @@ import type { Notifications } from '../../libs/postgres/notifications.ts'
 import type { Database } from '../../libs/postgres/sql.ts'
 import type { Queue } from '../../libs/queue/index.ts'
 import { createPgBossQueue } from '../../libs/queue/pg-boss/queue.ts'
+import { cacheService } from '../../libs/services/cache/index.ts'
+import type { CacheStore } from '../../libs/services/cache/index.ts'
+import { createPostgresCacheStore, sweepCache } from '../../libs/services/cache/postgres/store.ts'
+import { createRedisCacheStore } from '../../libs/services/cache/redis/store.ts'
 import { createMetrics } from '../../libs/telemetry/index.ts'
 import type { Logger, Metrics } from '../../libs/telemetry/index.ts'
 import { createReadiness } from './readiness.ts'
@@ -65,7 +70,18 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
   await queue.start()
   signal.throwIfAborted()
 
-  const host = createPluginHost({ dir: config.plugins.dir, frameworkVersion: FRAMEWORK_VERSION, hostEnv: process.env, logger, metrics })
+  const denials = createDenialLog({ database, metrics, logger, ids: randomIds, now: Date.now })
+  stack.defer(() => denials.drained())
+  const cache = await openCache(stack, config.redis.url, database, logger)
+  const host = createPluginHost({
+    dir: config.plugins.dir,
+    frameworkVersion: FRAMEWORK_VERSION,
+    hostEnv: process.env,
+    logger,
+    metrics,
+    onDenied: denials.record,
+    services: { cache: cacheService(cache) },
+  })
   const engine = createEngine({ database, queue, notifications, plugins: host, metrics, logger, worker: `${hostname()}/${process.pid}` })
   stack.defer(() => engine.close())
   stack.defer(() => host.unloadAll())
@@ -75,7 +91,8 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
 
   const leadership = createLeadership({ url, name: 'maintenance', logger })
   stack.defer(() => leadership.stop())
-  const upkeep = { database, queue, metrics, logger, clock: systemClock, retentionDays: config.retention.days }
+  const sweep = { everySeconds: 60, run: async (term: AbortSignal) => void (await sweepCache(database, term)) }
+  const upkeep = { database, queue, metrics, logger, clock: systemClock, retentionDays: config.retention.days, duties: [sweep] }
   leadership.lead((term) => runMaintenance(upkeep, term))
 
   const readiness = createReadiness({ database, plugins: () => host.statuses(), draining: draining.signal })
@@ -86,6 +103,15 @@ function openDatabase(stack: AsyncDisposableStack, options: Parameters<typeof cr
   const database = createDatabase(options)
   stack.defer(() => database.close())
   return database
+}
+
+/** Redis when there is one, else a table of Postgres. That Redis is away at the start is told, and does not keep XCore from starting. */
+async function openCache(stack: AsyncDisposableStack, redisUrl: string | null, database: Database, logger: Logger): Promise<CacheStore> {
+  if (redisUrl === null) return createPostgresCacheStore(database)
+  const store = createRedisCacheStore({ url: redisUrl, logger })
+  stack.defer(() => store.close())
+  await store.ready().catch((err: unknown) => logger.warn({ err }, 'The cache cannot be reached yet; it is tried again at each use'))
+  return store
 }
 
 interface QueueParts {

@@ -8,7 +8,7 @@ import type { Queue, QueueEntry } from '../queue/index.ts'
 import { XCoreError } from '../errors/index.ts'
 import { PressureBatch } from './pressure-batch.ts'
 import type { Settled } from './pressure-batch.ts'
-import type { Subscribers } from './subscriptions.ts'
+import type { KnownSubscription, Subscribers } from './subscriptions.ts'
 
 /** A key under which a request is known. Two requests with the same key are one; `fingerprint` tells whether they are equal. */
 export interface RequestKey {
@@ -58,7 +58,7 @@ export interface AcceptanceOptions {
   readonly onCommit?: (requests: readonly RequestRow[], events: number, seconds: number) => void
 }
 
-interface Plan {
+export interface Plan {
   readonly item: AcceptItem
   readonly id: string
   readonly requests: readonly RequestRow[]
@@ -117,15 +117,27 @@ function acceptedOf(plan: Plan): Accepted {
   return { id: plan.id, jobs: plan.requests.map((request) => request.id), replayed: false }
 }
 
-function planJob(item: JobItem): Plan {
+export function planJob(item: JobItem): Plan {
   return { item, id: item.row.id, requests: [item.row], entries: [item.entry], event: undefined }
 }
 
 async function planEvent(tx: Tx, item: EventItem, subscribers: Subscribers, ids: Ids): Promise<Plan> {
   const { data } = item.row
   const matching = await subscribers.matching(tx, data.name)
-  const spent = await subscribers.spend(tx, matching.filter((subscription) => subscription.once))
-  const receivers = matching.filter((subscription) => !subscription.once || spent.includes(subscription))
+  const spent = await subscribers.spend(
+    tx,
+    matching.filter((subscription) => subscription.once),
+  )
+  return planDeliveries(
+    item,
+    matching.filter((subscription) => !subscription.once || spent.includes(subscription)),
+    ids,
+  )
+}
+
+/** The event, and a job for each that receives it. */
+export function planDeliveries(item: EventItem, receivers: readonly KnownSubscription[], ids: Ids): Plan {
+  const { data } = item.row
   const requests: RequestRow[] = []
   const entries: QueueEntry[] = []
   for (const receiver of receivers) {
@@ -194,7 +206,7 @@ function replayed(row: KeyRow): Settled<Accepted> {
   return { ok: true, value: { id: row.accepted, jobs: row.jobs.map(jobId), replayed: true } }
 }
 
-function mismatch(key: RequestKey): XCoreError {
+export function mismatch(key: RequestKey): XCoreError {
   return new XCoreError(
     'idempotency_mismatch',
     `The idempotency key "${key.key}" was used before with another request. Expected the same body again; use a new key for a new request.`,

@@ -50,7 +50,10 @@ export function startAttempt(options: AttemptOptions): Attempt {
   const timer = setTimeout(() => end({ kind: 'timed_out' }, `the job's time of ${options.timeoutSeconds} s is up`), timeoutMs)
 
   execute()
-  return { ended, abort: (reason) => end({ kind: 'aborted', reason }, reason === 'cancelled' ? 'the job was cancelled' : 'the worker stops') }
+  return {
+    ended,
+    abort: (reason) => end({ kind: 'aborted', reason }, reason === 'cancelled' ? 'the job was cancelled' : 'the worker stops'),
+  }
 
   function execute(): void {
     const invocation = {
@@ -68,7 +71,9 @@ export function startAttempt(options: AttemptOptions): Attempt {
   }
 
   function finish(result: HandlerResult): void {
-    if (over) options.onLateEnd()
-    else end({ kind: 'ended', result })
+    if (!over) return end({ kind: 'ended', result })
+    // Whatever it wrote is nobody's any more.
+    if (result.kind === 'ok' || result.kind === 'error') void result.transaction?.rollback()
+    options.onLateEnd()
   }
 }

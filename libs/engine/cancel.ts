@@ -30,16 +30,25 @@ export function createCancel(options: CancelOptions): (id: JobId, reason?: strin
     const data = { finished_at: new Date(options.clock.now()).toISOString(), ...(reason === undefined ? {} : { reason }) }
     const cancelled = await database.transaction(async (tx) => {
       const rows = await recordCancels(tx, [{ id, data }])
-      if (rows.length > 0) await queue.remove(tx, rows.map((row) => ({ jobId: row.id, plugin: row.plugin })))
+      if (rows.length > 0)
+        await queue.remove(
+          tx,
+          rows.map((row) => ({ jobId: row.id, plugin: row.plugin })),
+        )
       return rows.length > 0
     })
     const [job] = await findJobs(database, [id])
     if (job === undefined) throw new XCoreError('not_found', `There is no job ${id}.`)
     if (!cancelled) {
       if (job.state === 'cancelled') return job
-      throw new XCoreError('job_finished', `The job ${id} is ${job.state} since ${job.finishedAt?.toISOString() ?? 'a while'}; only a job that has not finished can be cancelled.`)
+      throw new XCoreError(
+        'job_finished',
+        `The job ${id} is ${job.state} since ${job.finishedAt?.toISOString() ?? 'a while'}; only a job that has not finished can be cancelled.`,
+      )
     }
-    await notifications.notify('xcore_cancelled', id).catch((err: unknown) => logger.warn({ err, job: id }, 'the worker could not be told of the cancel; its outcome is fenced off'))
+    await notifications
+      .notify('xcore_cancelled', id)
+      .catch((err: unknown) => logger.warn({ err, job: id }, 'the worker could not be told of the cancel; its outcome is fenced off'))
     options.metrics.jobsFinishedTotal.inc({ plugin: job.plugin, kind: job.kind, name: job.name, outcome: 'cancelled' })
     options.waiters.settled([job])
     return job

@@ -63,7 +63,12 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     if (paused || claiming || !hopeful) return
     const plugin = options.plugins.find(name)
     if (plugin === undefined) return
-    const room = Math.min(plugin.limits.concurrency - running.size, slots.free, LARGEST_CLAIM, UNSETTLED_ALLOWANCE + plugin.limits.concurrency - held.size)
+    const room = Math.min(
+      plugin.limits.concurrency - running.size,
+      slots.free,
+      LARGEST_CLAIM,
+      UNSETTLED_ALLOWANCE + plugin.limits.concurrency - held.size,
+    )
     if (room <= 0) return
     claiming = true
     slots.take(room)
@@ -119,7 +124,14 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   /** Reads what was claimed; takes off the queue what is finished already, and records attempts whose worker was lost. */
   async function prepare(claims: readonly Claim[]): Promise<{ claim: Claim; job: StoredJob }[]> {
     if (claims.length === 0) return []
-    const jobs = new Map((await findJobs(options.database, claims.map((claim) => claim.jobId))).map((job) => [job.id, job]))
+    const jobs = new Map(
+      (
+        await findJobs(
+          options.database,
+          claims.map((claim) => claim.jobId),
+        )
+      ).map((job) => [job.id, job]),
+    )
     const ready: { claim: Claim; job: StoredJob }[] = []
     const strays: Claim[] = []
     const lost: Promise<void>[] = []
@@ -137,7 +149,10 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   async function recordLost(claim: Claim, job: StoredJob): Promise<StoredJob | undefined> {
     metrics.jobsStalledTotal.inc({ plugin: name })
     const row = lostRow(job, options.worker, options.clock.now())
-    logger.warn({ plugin: name, job: job.id, attempt: row.attempt, correlation_id: job.correlationId }, 'the worker that ran this attempt was lost')
+    logger.warn(
+      { plugin: name, job: job.id, attempt: row.attempt, correlation_id: job.correlationId },
+      'the worker that ran this attempt was lost',
+    )
     const settled = await options.settler.settle({ job, claim, row, keepClaim: true })
     if (settled.fenced) return undefined
     if (settled.job.state !== 'dead') return settled.job

@@ -84,7 +84,9 @@ export function createConsumers(options: ConsumersOptions): Consumers {
       const left = held()
       for (const run of left) run.abort('shutdown')
       const ends = await Promise.all(left.map(async (run) => ({ run, how: await run.ended })))
-      const handBack = ends.filter(({ how }) => how === 'hand back').map(({ run }): RetryEntry => ({ claim: run.claim, priority: run.job.priority, runAt: new Date() }))
+      const handBack = ends
+        .filter(({ how }) => how === 'hand back')
+        .map(({ run }): RetryEntry => ({ claim: run.claim, priority: run.job.priority, runAt: new Date() }))
       if (handBack.length > 0) {
         logger.info({ jobs: handBack.length }, 'jobs that still ran are handed back; no attempt is spent')
         await queue.release(handBack).catch((err: unknown) => logger.warn({ err }, 'jobs could not be handed back; they are found as lost'))

@@ -39,12 +39,22 @@ describe('the job path', () => {
     assert.equal(job.state, 'dead')
     assert.equal(job.attempt, 3)
     assert.deepEqual(job.error, { code: 'handler_error', message: 'no stock' })
-    assert.deepEqual(await types(t.engine, jobId), ['job.requested', 'job.attempt_failed', 'job.attempt_failed', 'job.attempt_failed', 'job.dead'])
+    assert.deepEqual(await types(t.engine, jobId), [
+      'job.requested',
+      'job.attempt_failed',
+      'job.attempt_failed',
+      'job.attempt_failed',
+      'job.dead',
+    ])
   })
 
   test('an error result is final, unless it is retryable', async () => {
     let calls = 0
-    await using t = await testEngine(testPlugins({ shop: { handlers: { no: () => failed('sold_out'), later: () => (++calls < 3 ? failed('busy', { retryable: true }) : done()) } } }))
+    await using t = await testEngine(
+      testPlugins({
+        shop: { handlers: { no: () => failed('sold_out'), later: () => (++calls < 3 ? failed('busy', { retryable: true }) : done()) } },
+      }),
+    )
     const no = await t.engine.submit({ plugin: 'shop', action: 'no', payload: {}, source: 'http' })
     const later = await t.engine.submit({ plugin: 'shop', action: 'later', payload: {}, source: 'http' })
     assert.equal((await outcome(t.engine, no.jobId)).state, 'failed')
@@ -75,7 +85,10 @@ describe('the job path', () => {
 
   test('higher priority runs first', async () => {
     const order: unknown[] = []
-    await using t = await testEngine(testPlugins({ shop: { limits: { concurrency: 1 }, handlers: { note: ({ job }) => (order.push(job.payload), done()) } } }), { consume: false })
+    await using t = await testEngine(
+      testPlugins({ shop: { limits: { concurrency: 1 }, handlers: { note: ({ job }) => (order.push(job.payload), done()) } } }),
+      { consume: false },
+    )
     const ids: JobId[] = []
     for (const priority of [10, 90, 50, 100, 0]) {
       ids.push((await t.engine.submit({ plugin: 'shop', action: 'note', payload: priority, priority, source: 'http' })).jobId)
@@ -101,7 +114,13 @@ describe('idempotency', () => {
     await using t = await testEngine(testPlugins({ shop: { handlers: { order: () => done() } } }))
     await using other = await testEngine(testPlugins({ shop: { handlers: { order: () => done() } } }), { url: t.url, consume: false })
     const calls = Array.from({ length: 40 }, (_, n) =>
-      (n % 2 === 0 ? t : other).engine.submit({ plugin: 'shop', action: 'order', payload: { same: true }, idempotencyKey: 'k1', source: 'http' }),
+      (n % 2 === 0 ? t : other).engine.submit({
+        plugin: 'shop',
+        action: 'order',
+        payload: { same: true },
+        idempotencyKey: 'k1',
+        source: 'http',
+      }),
     )
     const answers = await Promise.all(calls)
     assert.equal(new Set(answers.map((answer) => answer.jobId)).size, 1)
@@ -114,7 +133,9 @@ describe('idempotency', () => {
     await t.engine.submit({ plugin: 'shop', action: 'order', payload: { a: 1, b: 2 }, idempotencyKey: 'k', source: 'http' })
     const again = await t.engine.submit({ plugin: 'shop', action: 'order', payload: { b: 2, a: 1 }, idempotencyKey: 'k', source: 'http' })
     assert.equal(again.replayed, true)
-    await assert.rejects(t.engine.submit({ plugin: 'shop', action: 'order', payload: { a: 2 }, idempotencyKey: 'k', source: 'http' }), { code: 'idempotency_mismatch' })
+    await assert.rejects(t.engine.submit({ plugin: 'shop', action: 'order', payload: { a: 2 }, idempotencyKey: 'k', source: 'http' }), {
+      code: 'idempotency_mismatch',
+    })
   })
 })
 
@@ -163,21 +184,39 @@ describe('cancel', () => {
 
 describe('events', () => {
   const subscription = (id: string, pattern: string, extra: { once?: boolean; priority?: number } = {}) => ({
-    plugin: pluginName('mail'), id, pattern, priority: extra.priority ?? 50, once: extra.once ?? false, maxAttempts: 3,
+    plugin: pluginName('mail'),
+    id,
+    pattern,
+    priority: extra.priority ?? 50,
+    once: extra.once ?? false,
+    maxAttempts: 3,
   })
 
   test('each delivery is a job of its own, also when another process emits', async () => {
     const seen: string[] = []
-    const plugins = testPlugins({ mail: { handlers: { all: ({ job }) => (seen.push(`all ${job.name}`), done()), exact: ({ job }) => (seen.push(`exact ${job.name}`), done()) } } })
+    const plugins = testPlugins({
+      mail: {
+        handlers: {
+          all: ({ job }) => (seen.push(`all ${job.name}`), done()),
+          exact: ({ job }) => (seen.push(`exact ${job.name}`), done()),
+        },
+      },
+    })
     await using t = await testEngine(plugins)
     await using other = await testEngine(testPlugins({}), { url: t.url, consume: false })
     assert.deepEqual((await other.engine.emit({ name: 'user.created', data: {}, source: 'test' })).jobs, [])
-    await t.engine.subscriptions.replace(pluginName('mail'), '1.0.0', [subscription('all', 'user.*'), subscription('exact', 'user.created', { priority: 90 })])
+    await t.engine.subscriptions.replace(pluginName('mail'), '1.0.0', [
+      subscription('all', 'user.*'),
+      subscription('exact', 'user.created', { priority: 90 }),
+    ])
     const emitted = await other.engine.emit({ name: 'user.created', data: { id: 7 }, source: 'test' })
     assert.equal(emitted.jobs.length, 2)
     for (const id of emitted.jobs) {
       const job = await outcome(t.engine, id)
-      assert.deepEqual([job.kind, job.state, job.payload, job.causationId, job.correlationId], ['event', 'succeeded', { id: 7 }, emitted.eventId, emitted.eventId])
+      assert.deepEqual(
+        [job.kind, job.state, job.payload, job.causationId, job.correlationId],
+        ['event', 'succeeded', { id: 7 }, emitted.eventId, emitted.eventId],
+      )
     }
     assert.deepEqual(seen.sort(), ['all user.created', 'exact user.created'])
   })

@@ -1,4 +1,5 @@
 import type { Ids } from '../event-log/index.ts'
+import type { RequestRow } from '../event-log/record-requests.ts'
 import { isTerminal, randomIds } from '../event-log/index.ts'
 import type { Notifications } from '../postgres/notifications.ts'
 import type { Database } from '../postgres/sql.ts'
@@ -14,11 +15,13 @@ import type { Consumers, WorkerGroup } from './consumers.ts'
 import { createJobsReader } from './jobs-reader.ts'
 import type { PluginDirectory } from './plugin-port.ts'
 import type { Engine, SubscriptionRegistry } from './port.ts'
+import type { Stager } from './plugin-transaction.ts'
 import { createRateTokens } from './rate-tokens/rate-tokens.ts'
 import type { RateTokens } from './rate-tokens/rate-tokens.ts'
 import { createSettler } from './settle.ts'
 import { createSubmitter } from './submit.ts'
 import { createSubscribers, createSubscriptionRegistry } from './subscriptions.ts'
+import { createTransactional } from './transactional.ts'
 import { createWaiters } from './waiters.ts'
 
 export interface EngineOptions {
@@ -43,6 +46,8 @@ export interface ConsumerSettings {
 
 /** The engine of one process, with what the composition wires to other parts. */
 export interface RunningEngine extends Engine {
+  /** For the `db` service: what plugins emit and enqueue in transactions of theirs. */
+  readonly transactions: Stager
   readonly subscriptions: SubscriptionRegistry
   readonly rateTokens: RateTokens
   /** Makes the part that runs jobs; `start` and `stop` it yourself, before `close`. */
@@ -63,18 +68,28 @@ export function createEngine(options: EngineOptions): RunningEngine {
     metrics.eventsAppendedTotal.inc({ result: 'ok' }, rows)
     metrics.eventAppendSeconds.observe({}, seconds)
   }
+  const onAccepted = (requests: readonly RequestRow[], rows: number, seconds: number) => {
+    onCommit(rows, seconds)
+    for (const { plugin, data } of requests) metrics.jobsSubmittedTotal.inc({ plugin, kind: data.kind, source: data.source })
+  }
   const acceptance = createAcceptance({
     database,
     queue,
     ids,
     subscribers: createSubscribers(),
-    onCommit(requests, events, seconds) {
-      onCommit(requests.length + events, seconds)
-      for (const { plugin, data } of requests) metrics.jobsSubmittedTotal.inc({ plugin, kind: data.kind, source: data.source })
-    },
+    onCommit: (requests, events, seconds) => onAccepted(requests, requests.length + events, seconds),
   })
-  const settler = createSettler({ database, queue, logger, onCommit, onSettled: (jobs) => waiters.settled(jobs.filter((job) => isTerminal(job.state))) })
-  const { submit, emit } = createSubmitter({ acceptance, plugins, metrics, clock, ids })
+  // A cache of its own: the other one is only read by transactions, whose numbers tell it what is new.
+  const transactional = createTransactional({ database, queue, ids, subscribers: createSubscribers(), onCommit: onAccepted })
+  const settler = createSettler({
+    database,
+    queue,
+    logger,
+    onCommit,
+    transactional,
+    onSettled: (jobs) => waiters.settled(jobs.filter((job) => isTerminal(job.state))),
+  })
+  const { submit, emit, stageSubmit, stageEmit } = createSubmitter({ acceptance, transactional, plugins, metrics, clock, ids })
   const registry = createSubscriptionRegistry(database)
 
   return {
@@ -85,6 +100,7 @@ export function createEngine(options: EngineOptions): RunningEngine {
     list: reader.list,
     history: reader.history,
     rateTokens,
+    transactions: { stageEmit, stageSubmit, commit: async (transaction) => void (await transactional.commit(transaction)) },
 
     async wait(id, timeoutMs, signal) {
       // Listening starts before the look, so an outcome that falls between the two is not missed.
@@ -111,7 +127,20 @@ export function createEngine(options: EngineOptions): RunningEngine {
     },
 
     consumers: (settings) =>
-      createConsumers({ ...settings, database, queue, notifications, plugins, metrics, logger, clock, worker, settler, rateTokens, random: options.random ?? Math.random }),
+      createConsumers({
+        ...settings,
+        database,
+        queue,
+        notifications,
+        plugins,
+        metrics,
+        logger,
+        clock,
+        worker,
+        settler,
+        rateTokens,
+        random: options.random ?? Math.random,
+      }),
 
     async close() {
       await acceptance.drained()
@@ -120,4 +149,3 @@ export function createEngine(options: EngineOptions): RunningEngine {
     },
   }
 }
-

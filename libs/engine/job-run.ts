@@ -1,5 +1,6 @@
+import { XCoreError, messageOf } from '../errors/index.ts'
 import { refusal } from '../event-log/index.ts'
-import type { Job, StoredJob } from '../event-log/index.ts'
+import type { Job, JobError, StoredJob } from '../event-log/index.ts'
 import type { Claim } from '../queue/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
@@ -8,6 +9,7 @@ import type { AbortReason, Attempt, AttemptEnd } from './attempt.ts'
 import type { Clock } from './clock.ts'
 import { decide, outcomeRow } from './outcome.ts'
 import type { HandlerResult, RunnablePlugin } from './plugin-port.ts'
+import type { PluginTransaction } from './plugin-transaction.ts'
 import type { Settler } from './settle.ts'
 
 export interface JobRunContext {
@@ -39,7 +41,13 @@ export function runJob(context: JobRunContext, plugin: RunnablePlugin, claim: Cl
   const { metrics, clock } = context
   const startedAt = clock.now()
   const settings = plugin.settings(stored.kind, stored.name)
-  const job: Job = { ...stored, state: 'active', attempt: stored.attempt + 1, startedAt: new Date(startedAt), pluginVersion: plugin.version }
+  const job: Job = {
+    ...stored,
+    state: 'active',
+    attempt: stored.attempt + 1,
+    startedAt: new Date(startedAt),
+    pluginVersion: plugin.version,
+  }
   const labels = { plugin: plugin.name }
   const logger = lazyLogger(context.logger, job)
   metrics.jobWaitSeconds.observe(labels, Math.max(0, startedAt - stored.runAt.getTime()) / 1000)
@@ -68,20 +76,43 @@ export function runJob(context: JobRunContext, plugin: RunnablePlugin, claim: Cl
     }
     if (end.kind === 'timed_out') {
       metrics.handlersAbandonedTotal.inc(labels)
-      logger().warn({ timeout_seconds: settings.timeoutSeconds }, 'the handler did not end in time and was given up; it may still use memory and connections')
+      logger().warn(
+        { timeout_seconds: settings.timeoutSeconds },
+        'the handler did not end in time and was given up; it may still use memory and connections',
+      )
     }
-    void record(storable(resultOf(end, settings.timeoutSeconds)), finishedAt).finally(recorded.resolve)
+    void record(resultOf(end, settings.timeoutSeconds), finishedAt).finally(recorded.resolve)
     return 'settling'
   })
 
-  async function record(result: HandlerResult, finishedAt: number): Promise<void> {
-    const outcome = decide({ result, attempt: job.attempt, maxAttempts: job.maxAttempts, retry: settings.retry, now: finishedAt, random: context.random() })
-    const row = outcomeRow(outcome, { job: stored, attempt: job.attempt, worker: context.worker, startedAt, finishedAt, pluginVersion: plugin.version })
+  async function record(handled: HandlerResult, finishedAt: number): Promise<void> {
+    const { transaction, result } = await detached(handled)
+    const outcome = decide({
+      result,
+      attempt: job.attempt,
+      maxAttempts: job.maxAttempts,
+      retry: settings.retry,
+      now: finishedAt,
+      random: context.random(),
+    })
+    const row = outcomeRow(outcome, {
+      job: stored,
+      attempt: job.attempt,
+      worker: context.worker,
+      startedAt,
+      finishedAt,
+      pluginVersion: plugin.version,
+    })
     const runSeconds = (finishedAt - startedAt) / 1000
     try {
-      const settled = await context.settler.settle({ job: stored, claim, row })
+      const settlement = { job: stored, claim, row }
+      const settled = await (transaction === undefined
+        ? context.settler.settle(settlement)
+        : context.settler.settleWith(transaction, settlement))
       if (settled.fenced) return logger().warn('the outcome came too late: the job was cancelled, or lost and run elsewhere')
     } catch (err) {
+      // What the handler wrote is gone with its transaction, so the attempt has failed, whatever the handler returned.
+      if (transaction !== undefined && isKnownToBeRolledBack(err)) return record(uncommitted(err), finishedAt)
       return logger().error({ err }, 'the outcome could not be recorded; the job is found as lost and runs again')
     }
     metrics.jobRunSeconds.observe({ ...labels, name: job.name, outcome: outcome.kind }, runSeconds)
@@ -103,12 +134,46 @@ function resultOf(end: Exclude<AttemptEnd, { kind: 'aborted' }>, timeoutSeconds:
   return { kind: 'threw', error: { code: 'timeout', message: `The handler did not finish within ${timeoutSeconds} s.` } }
 }
 
-/** A result that Postgres would refuse becomes an error here, where only its own job is touched. */
+/** The result as Postgres can store it, and the transaction that commits with it: only with a final one, and as the handler gave it. */
+async function detached(handled: HandlerResult): Promise<{ transaction: PluginTransaction | undefined; result: HandlerResult }> {
+  const result = storable(handled)
+  if ((handled.kind !== 'ok' && handled.kind !== 'error') || handled.transaction === undefined) return { transaction: undefined, result }
+  const { transaction } = handled
+  if (result.kind === handled.kind && (result.kind === 'ok' || (result.kind === 'error' && !result.retryable))) return { transaction, result }
+  await transaction.rollback()
+  return { transaction: undefined, result }
+}
+
+function isKnownToBeRolledBack(error: unknown): boolean {
+  return !(error instanceof XCoreError && error.details['commit'] === 'unknown')
+}
+
+function uncommitted(error: unknown): HandlerResult {
+  const code = error instanceof XCoreError ? error.code : 'database_error'
+  return { kind: 'threw', error: { code, message: `The job's transaction did not commit: ${messageOf(error)}` } }
+}
+
+/** A result that Postgres would refuse becomes an error here, where only its own job is touched. An error stays what it is. */
 function storable(result: HandlerResult): HandlerResult {
-  const value = result.kind === 'ok' ? result.result : { message: result.error.message, code: result.error.code, details: result.error.details ?? null }
-  const refused = refusal(value)
+  if (result.kind !== 'ok') return { ...result, error: storableError(result.error) }
+  const refused = refusal(result.result)
   if (refused === undefined) return result
   return { kind: 'error', retryable: false, error: { code: 'invalid_result', message: `The handler's result at "${refused.path}" ${refused.reason}.` } }
+}
+
+function storableError(error: JobError): JobError {
+  const refused = error.details === undefined ? undefined : refusal(error.details)
+  return {
+    ...error,
+    code: storableText(error.code),
+    message: storableText(error.message),
+    ...(error.stack === undefined ? {} : { stack: storableText(error.stack) }),
+    ...(refused === undefined ? {} : { details: `left out: the value at "${refused.path}" ${refused.reason}` }),
+  }
+}
+
+function storableText(text: string): string {
+  return text.toWellFormed().replaceAll('\u0000', '\ufffd')
 }
 
 // Most jobs log nothing, and a pino child costs more than all else that the engine does for one.

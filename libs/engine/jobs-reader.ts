@@ -51,14 +51,22 @@ export function createJobsReader(database: Database, queue: Queue, clock: Clock)
   }
 
   /** `next` is where the following page starts; undefined: there is none. */
-  async function readPage(filter: JobFilter, before: JobId | undefined, size: number): Promise<{ jobs: StoredJob[]; next: JobId | undefined }> {
+  async function readPage(
+    filter: JobFilter,
+    before: JobId | undefined,
+    size: number,
+  ): Promise<{ jobs: StoredJob[]; next: JobId | undefined }> {
     const query = queryOf(filter, before, size)
     if (filter.states === undefined || !filter.states.every(isLive)) {
       const jobs = await queryJobs(database, query)
       return { jobs, next: jobs.length < size ? undefined : jobs.at(-1)?.id }
     }
     // Live jobs are few beside all history: the queue knows them.
-    const scope = { ...(filter.plugin === undefined ? {} : { plugin: pluginName(filter.plugin) }), ...(before === undefined ? {} : { before }), limit: size }
+    const scope = {
+      ...(filter.plugin === undefined ? {} : { plugin: pluginName(filter.plugin) }),
+      ...(before === undefined ? {} : { before }),
+      limit: size,
+    }
     const held = filter.states.includes('active') ? await queue.list({ ...scope, held: true }) : []
     const waiting = filter.states.some((state) => state !== 'active') ? await queue.list({ ...scope, held: false }) : []
     const ids = [...held, ...waiting].sort((a, b) => (a < b ? 1 : -1)).slice(0, size)
@@ -104,7 +112,8 @@ function storedStates(states: readonly JobState[]): StoredState[] {
 }
 
 function queryOf(filter: JobFilter, before: JobId | undefined, limit: number): JobsQuery {
-  const failedOnly = filter.states !== undefined && filter.states.length > 0 && filter.states.every((state) => state === 'failed' || state === 'dead')
+  const failedOnly =
+    filter.states !== undefined && filter.states.length > 0 && filter.states.every((state) => state === 'failed' || state === 'dead')
   return {
     ...(filter.plugin === undefined ? {} : { plugin: filter.plugin }),
     ...(filter.kind === undefined ? {} : { kind: filter.kind }),

@@ -17,6 +17,14 @@ export interface MaintenanceOptions {
   readonly measureSeconds?: number
   /** How often partitions are made and dropped. Default 3,600. */
   readonly tidySeconds?: number
+  /** What else one process does for all. Default: nothing. */
+  readonly duties?: readonly MaintenanceDuty[]
+}
+
+/** Run at once and then every so often; a failure is logged and the next turn comes. */
+export interface MaintenanceDuty {
+  readonly everySeconds: number
+  run(signal: AbortSignal): Promise<void>
 }
 
 /** What one process does for all: it is run by the elected leader, until `signal` aborts. */
@@ -25,6 +33,7 @@ export async function runMaintenance(options: MaintenanceOptions, signal: AbortS
   const tasks = [
     every(options.measureSeconds ?? 5, () => measure(options)),
     every(options.tidySeconds ?? 3_600, () => tidy(options, signal)),
+    ...(options.duties ?? []).map((duty) => every(duty.everySeconds, () => duty.run(signal))),
   ]
   await Promise.all(tasks)
   // Another process measures from now on; two truths would be added up by who reads them.
@@ -52,7 +61,10 @@ async function measure({ queue, metrics, clock, database }: MaintenanceOptions):
     metrics.queueJobs.set({ plugin, state: 'queued' }, waiting)
     metrics.queueJobs.set({ plugin, state: 'scheduled' }, delayed)
     metrics.queueJobs.set({ plugin, state: 'active' }, held)
-    metrics.queueOldestWaitingSeconds.set({ plugin }, oldestWaitingSince === null ? 0 : Math.max(0, clock.now() - oldestWaitingSince.getTime()) / 1000)
+    metrics.queueOldestWaitingSeconds.set(
+      { plugin },
+      oldestWaitingSince === null ? 0 : Math.max(0, clock.now() - oldestWaitingSince.getTime()) / 1000,
+    )
   }
   metrics.eventlogHorizonLagSeconds.set({}, await horizonLagSeconds(database))
 }

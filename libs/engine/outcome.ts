@@ -71,7 +71,12 @@ export function outcomeRow(outcome: Outcome, context: AttemptContext): OutcomeRo
     case 'failed':
       return { ...base, state: 'failed', type: 'job.failed', data: { ...run, error: outcome.error } }
     case 'retry':
-      return { ...base, state: 'retrying', type: 'job.attempt_failed', data: { ...run, error: outcome.error, retry_at: outcome.runAt.toISOString() } }
+      return {
+        ...base,
+        state: 'retrying',
+        type: 'job.attempt_failed',
+        data: { ...run, error: outcome.error, retry_at: outcome.runAt.toISOString() },
+      }
     case 'dead':
       return {
         ...base,
@@ -87,7 +92,10 @@ export function outcomeRow(outcome: Outcome, context: AttemptContext): OutcomeRo
 export function lostRow(job: StoredJob, worker: string, now: number): OutcomeRow {
   const attempt = job.attempt + 1
   const at = new Date(now).toISOString()
-  const error: JobError = { code: 'worker_lost', message: `The worker that ran attempt ${attempt} stopped answering before it reported an outcome.` }
+  const error: JobError = {
+    code: 'worker_lost',
+    message: `The worker that ran attempt ${attempt} stopped answering before it reported an outcome.`,
+  }
   const base = { id: job.id, plugin: job.plugin, attempt }
   const data = { attempt, worker, found_at: at, error }
   if (attempt < job.maxAttempts) return { ...base, state: 'retrying', type: 'job.attempt_lost', data }

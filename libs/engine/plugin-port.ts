@@ -2,6 +2,7 @@ import type { Job, JobError, PluginName } from '../event-log/index.ts'
 import type { Json, JsonObject } from '../event-log/json.ts'
 import type { Issue } from '../errors/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import type { PluginTransaction } from './plugin-transaction.ts'
 
 /**
  * The engine's view of plugins. A plugin in this process and one in a child process look the same through it.
@@ -34,7 +35,10 @@ export interface RunnablePlugin {
   execute(invocation: Invocation): Promise<HandlerResult>
 }
 
-export type Acceptance = { readonly ok: true } | { readonly ok: false; readonly reason: 'unknown' } | { readonly ok: false; readonly reason: 'invalid'; readonly issues: readonly Issue[] }
+export type Acceptance =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly reason: 'unknown' }
+  | { readonly ok: false; readonly reason: 'invalid'; readonly issues: readonly Issue[] }
 
 export interface PluginLimits {
   /** How many jobs of this plugin run at once in one process. */
@@ -68,10 +72,20 @@ export interface Invocation {
 /** How a handler ended. */
 export type HandlerResult =
   /** It returned `ok(…)`; `result` is `{status:'ok', …}`. */
-  | { readonly kind: 'ok'; readonly result: JsonObject }
+  | ({ readonly kind: 'ok'; readonly result: JsonObject } & Transactional)
   /** It returned `error(…)`: final, unless retryable. */
-  | { readonly kind: 'error'; readonly error: JobError; readonly retryable: boolean; readonly retryAfterSeconds?: number }
+  | ({
+      readonly kind: 'error'
+      readonly error: JobError
+      readonly retryable: boolean
+      readonly retryAfterSeconds?: number
+    } & Transactional)
   /** It threw: retried. `retryAfterSeconds` when it asked for a certain delay (RetryLater); `final` when it asked for none (Discard). */
   | { readonly kind: 'threw'; readonly error: JobError; readonly retryAfterSeconds?: number; readonly final?: boolean }
   /** It was not run to its end through no fault of its own: handed back, due after `delaySeconds`, and no attempt is spent. */
   | { readonly kind: 'interrupted'; readonly error: JobError; readonly delaySeconds: number }
+
+/** A result that comes with an open transaction: it commits with the outcome, or is rolled back. From then on it is the engine's. */
+interface Transactional {
+  readonly transaction?: PluginTransaction
+}

@@ -7,7 +7,9 @@ import type { Database } from '../postgres/sql.ts'
 import type { Claim, Queue, RetryEntry } from '../queue/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { PressureBatch } from './pressure-batch.ts'
+import type { PluginTransaction } from './plugin-transaction.ts'
 import type { Settled } from './pressure-batch.ts'
+import type { Transactional } from './transactional.ts'
 
 /** One attempt's end, ready to be recorded. */
 export interface Settlement {
@@ -24,12 +26,15 @@ export type SettleResult = { readonly fenced: true } | { readonly fenced: false;
 export interface Settler {
   /** Resolves once committed. Keeps trying while the database is away; rejects only after `stop`. */
   settle(settlement: Settlement): Promise<SettleResult>
+  /** The same together with what the job's handler wrote in `transaction`. Tried once: rejects when that did not commit. */
+  settleWith(transaction: PluginTransaction, settlement: Settlement): Promise<SettleResult>
   drained(): Promise<void>
   /** Gives up on what cannot be written: those jobs are found as lost and run again. */
   stop(): void
 }
 
 export interface SettlerOptions {
+  readonly transactional: Transactional
   readonly database: Database
   readonly queue: Queue
   readonly logger: Logger
@@ -55,10 +60,12 @@ export function createSettler(options: SettlerOptions): Settler {
   // a batch in which one was fenced is rolled back and done again in two.
   async function commit(items: readonly Settlement[]): Promise<ReadonlySet<string>> {
     const started = performance.now()
-    const passed = await database.transaction((tx) => write(tx, items, true)).catch((error: unknown) => {
-      if (error instanceof FencedSome) return database.transaction((tx) => write(tx, items, false))
-      throw error
-    })
+    const passed = await database
+      .transaction((tx) => write(tx, items, true))
+      .catch((error: unknown) => {
+        if (error instanceof FencedSome) return database.transaction((tx) => write(tx, items, false))
+        throw error
+      })
     options.onCommit?.(passed.size, (performance.now() - started) / 1000)
     return passed
   }
@@ -71,7 +78,12 @@ export function createSettler(options: SettlerOptions): Settler {
       return passed
     }
     const passed = await recordOutcomes(tx, rows)
-    await Promise.all(queueWrites(tx, items.filter((item) => passed.has(item.row.id))))
+    await Promise.all(
+      queueWrites(
+        tx,
+        items.filter((item) => passed.has(item.row.id)),
+      ),
+    )
     return passed
   }
 
@@ -87,7 +99,9 @@ export function createSettler(options: SettlerOptions): Settler {
         const passed = await commit(items)
         const { done, retries } = split(items.filter((item) => passed.has(item.row.id)))
         await queue.settled(done, retries)
-        const results = items.map((item): SettleResult => (passed.has(item.row.id) ? { fenced: false, job: after(item) } : { fenced: true }))
+        const results = items.map((item): SettleResult =>
+          passed.has(item.row.id) ? { fenced: false, job: after(item) } : { fenced: true },
+        )
         options.onSettled(results.flatMap((result) => (result.fenced ? [] : [result.job])))
         return results.map((value) => ({ ok: true, value }))
       } catch (error) {
@@ -106,12 +120,42 @@ export function createSettler(options: SettlerOptions): Settler {
     return results
   }
 
-  const batch = new PressureBatch(flush, { maxItems: 500, lanes: 2 })
+  /** A statement settles a job once; a second outcome of the same job (its attempt was lost, and came here again) takes its turn after it. */
+  async function inRounds(items: readonly Settlement[]): Promise<readonly Settled<SettleResult>[]> {
+    const rounds = roundsOf(items)
+    if (rounds.length === 1) return flush(items)
+    const ends = new Map<Settlement, Settled<SettleResult>>()
+    for (const round of rounds) {
+      const answers = await flush(round).catch((error: unknown) => round.map(() => ({ ok: false as const, error })))
+      round.forEach((item, index) => ends.set(item, answers[index] ?? { ok: false, error: new Error('an outcome was not answered for') }))
+    }
+    return items.flatMap((item) => ends.get(item) ?? [])
+  }
+
+  const batch = new PressureBatch(inRounds, { maxItems: 500, lanes: 2 })
   return {
     settle: (settlement) => batch.add(settlement),
+    async settleWith(transaction, settlement) {
+      if ((await options.transactional.commit(transaction, settlement)) === 'fenced') return { fenced: true }
+      const job = after(settlement)
+      options.onSettled([job])
+      return { fenced: false, job }
+    },
     drained: () => batch.drained(),
     stop: () => stopping.abort(new Error('the settler was stopped before the outcome could be recorded')),
   }
+}
+
+/** No job twice in one round. */
+function roundsOf(items: readonly Settlement[]): Settlement[][] {
+  const rounds: Settlement[][] = []
+  const counts = new Map<string, number>()
+  for (const item of items) {
+    const round = counts.get(item.row.id) ?? 0
+    counts.set(item.row.id, round + 1)
+    ;(rounds[round] ??= []).push(item)
+  }
+  return rounds
 }
 
 function split(items: readonly Settlement[]): { done: Claim[]; retries: RetryEntry[] } {
@@ -130,7 +174,12 @@ function retryAt(row: OutcomeRow): Date {
 
 /** The job as the read model now has it, without reading it back: the same fold. */
 function after({ job, row }: Settlement): StoredJob {
-  const fact = (event: Parameters<typeof evolve>[1]['event']) => ({ stream: job.id, plugin: job.plugin, recordedAt: job.requestedAt, event })
+  const fact = (event: Parameters<typeof evolve>[1]['event']) => ({
+    stream: job.id,
+    plugin: job.plugin,
+    recordedAt: job.requestedAt,
+    event,
+  })
   const first = evolve(job, fact(eventOf(row)))
   return row.state === 'dead' ? evolve(first, fact({ type: 'job.dead', ...row.dead })) : first
 }

@@ -3,6 +3,8 @@ import { correlationId, eventId, jobId, pluginName, refusal } from '../event-log
 import type { Ids, Json, JobMeta } from '../event-log/index.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Acceptance, EventItem, JobItem } from './acceptance.ts'
+import type { Staged, StagedItem } from './plugin-transaction.ts'
+import type { Transactional } from './transactional.ts'
 import type { Clock } from './clock.ts'
 import { fingerprint } from './fingerprint.ts'
 import type { Emitted, EmitRequest, Origin, Submitted, SubmitRequest } from './port.ts'
@@ -13,6 +15,7 @@ export const MAX_DEPTH = 32
 
 export interface SubmitOptions {
   readonly acceptance: Acceptance
+  readonly transactional: Transactional
   readonly plugins: PluginDirectory
   readonly metrics: Metrics
   readonly clock: Clock
@@ -21,40 +24,64 @@ export interface SubmitOptions {
 
 /** The door: refuses what is wrong before anything is written, then hands over to the batch. */
 export function createSubmitter(options: SubmitOptions) {
-  const { acceptance, plugins, metrics, clock, ids } = options
+  const { acceptance, transactional, plugins, metrics, clock, ids } = options
 
-  async function submit(request: SubmitRequest): Promise<Submitted> {
+  /** Throws what is wrong with the request. */
+  function checkedJob(request: SubmitRequest): JobItem {
     const plugin = pluginFor(plugins, request.plugin)
     checkAccepted(plugin, request.action, request.payload)
     checkDepth(request)
     checkPriority(request.priority)
-    const item = jobItem(request, plugin, jobId(ids.uuid()), dueAt(request, clock.now()))
+    return jobItem(request, plugin, jobId(ids.uuid()), dueAt(request, clock.now()))
+  }
+
+  async function submit(request: SubmitRequest): Promise<Submitted> {
+    const item = checkedJob(request)
     const accepted = await acceptance.accept(item)
-    if (accepted.replayed) metrics.jobsDeduplicatedTotal.inc({ plugin: plugin.name })
+    if (accepted.replayed) metrics.jobsDeduplicatedTotal.inc({ plugin: item.row.plugin })
     return { jobId: jobId(accepted.id), state: item.entry.runAt === null ? 'queued' : 'scheduled', replayed: accepted.replayed }
   }
 
-  async function emit(request: EmitRequest): Promise<Emitted> {
+  function checkedEvent(request: EmitRequest): EventItem {
     if (request.name.length === 0 || request.name.length > 255) {
       throw new XCoreError('bad_request', `Expected an event name of 1 to 255 characters, found ${request.name.length}.`)
     }
     checkJson(request.data)
     checkDepth(request)
     checkPriority(request.priority)
-    const accepted = await acceptance.accept(eventItem(request, eventId(ids.uuid()), clock.now()))
+    return eventItem(request, eventId(ids.uuid()), clock.now())
+  }
+
+  async function emit(request: EmitRequest): Promise<Emitted> {
+    const accepted = await acceptance.accept(checkedEvent(request))
     if (accepted.replayed) metrics.jobsDeduplicatedTotal.inc({ plugin: request.caller ?? '' })
     return { eventId: eventId(accepted.id), jobs: accepted.jobs, replayed: accepted.replayed }
   }
 
-  return { submit, emit }
+  /** The same, written when a plugin's transaction commits. */
+  async function stageSubmit(request: SubmitRequest, earlier: readonly StagedItem[]): Promise<Staged> {
+    return transactional.stage(checkedJob(request), earlier)
+  }
+  async function stageEmit(request: EmitRequest, earlier: readonly StagedItem[]): Promise<Staged> {
+    return transactional.stage(checkedEvent(request), earlier)
+  }
+
+  return { submit, emit, stageSubmit, stageEmit }
 }
 
 function pluginFor(plugins: PluginDirectory, name: string): RunnablePlugin {
   const plugin = plugins.find(name)
   if (plugin !== undefined) return plugin
   const refused = plugins.refusal(name)
-  if (refused === undefined) throw new XCoreError('not_found', `There is no plugin "${name}". GET /admin/plugins or \`xcore plugin list\` shows those that are loaded.`)
-  throw new XCoreError('not_ready', `The plugin "${name}" is not ready: ${refused.message}`, { retryAfterSeconds: 5, details: { reason: refused.code } })
+  if (refused === undefined)
+    throw new XCoreError(
+      'not_found',
+      `There is no plugin "${name}". GET /admin/plugins or \`xcore plugin list\` shows those that are loaded.`,
+    )
+  throw new XCoreError('not_ready', `The plugin "${name}" is not ready: ${refused.message}`, {
+    retryAfterSeconds: 5,
+    details: { reason: refused.code },
+  })
 }
 
 function checkAccepted(plugin: RunnablePlugin, action: string, payload: Json): void {
@@ -62,7 +89,9 @@ function checkAccepted(plugin: RunnablePlugin, action: string, payload: Json): v
   const acceptance = plugin.accepts(action, payload)
   if (acceptance.ok) return
   if (acceptance.reason === 'unknown') throw new XCoreError('unknown_action', `The plugin "${plugin.name}" has no action "${action}".`)
-  throw new XCoreError('validation_error', `The payload does not fit the schema of ${plugin.name}.${action}.`, { issues: acceptance.issues })
+  throw new XCoreError('validation_error', `The payload does not fit the schema of ${plugin.name}.${action}.`, {
+    issues: acceptance.issues,
+  })
 }
 
 function checkJson(value: Json): void {
@@ -72,7 +101,10 @@ function checkJson(value: Json): void {
 
 function checkDepth(origin: Origin): void {
   if ((origin.depth ?? 0) > MAX_DEPTH) {
-    throw new XCoreError('bad_request', `Refused: ${MAX_DEPTH} events, calls and enqueues follow from one request already. Plugins seem to call each other in a loop.`)
+    throw new XCoreError(
+      'loop_detected',
+      `Refused: ${MAX_DEPTH} events, calls and enqueues follow from one request already. Plugins seem to call each other in a loop.`,
+    )
   }
 }
 
@@ -135,7 +167,15 @@ function eventItem(request: EmitRequest, id: ReturnType<typeof eventId>, now: nu
   return {
     kind: 'event',
     keys: [
-      ...(idempotencyKey === undefined ? [] : [{ scope: 'events', key: idempotencyKey, fingerprint: fingerprint([request.name, request.source, externalId ?? null, request.data]) }]),
+      ...(idempotencyKey === undefined
+        ? []
+        : [
+            {
+              scope: 'events',
+              key: idempotencyKey,
+              fingerprint: fingerprint([request.name, request.source, externalId ?? null, request.data]),
+            },
+          ]),
       // The same source and id is the same event (CloudEvents 1.0), whatever else differs.
       ...(externalId === undefined ? [] : [{ scope: `event-ids/${request.source}`, key: externalId, fingerprint: '' }]),
     ],

@@ -1,6 +1,6 @@
 import { pluginName } from '../event-log/index.ts'
 import { compileGlob } from '../event-log/glob.ts'
-import type { Database, Sql, Statement } from '../postgres/sql.ts'
+import type { Database, Sql, Statement, Tx } from '../postgres/sql.ts'
 import type { Subscription, SubscriptionRegistry } from './port.ts'
 
 /** A subscription with the plugin version that made it. */
@@ -19,7 +19,12 @@ interface SubscriptionRow {
 }
 
 const EPOCH: Statement = { name: 'subscriptions_epoch', text: `select value from xcore.epochs where name = 'subscriptions'` }
-const BUMP: Statement = { name: 'subscriptions_bump', text: `update xcore.epochs set value = value + 1 where name = 'subscriptions'` }
+// The transaction's own id, not a count: a count that was rolled back is given again to another change, and whoever cached what it
+// read in the transaction that rolled back would take that for the new state.
+const BUMP: Statement = {
+  name: 'subscriptions_bump',
+  text: `update xcore.epochs set value = pg_current_xact_id()::text::bigint where name = 'subscriptions'`,
+}
 const ALL: Statement = {
   name: 'subscriptions_all',
   text: `select plugin, id, pattern, priority, once, max_attempts, plugin_version from xcore.subscriptions order by priority desc, plugin, id`,
@@ -50,7 +55,7 @@ const RETAIN: Statement = {
   text: `delete from xcore.subscriptions where plugin <> all($1::text[]) returning plugin`,
 }
 
-/** The registry: rows in Postgres, with a counter that is raised in the transaction of every change. */
+/** The registry: rows in Postgres, with a number that every change sets anew in its own transaction. */
 export function createSubscriptionRegistry(database: Database): SubscriptionRegistry {
   const rowOf = (subscription: Subscription, version: string): SubscriptionRow => ({
     plugin: subscription.plugin,
@@ -89,10 +94,16 @@ export function createSubscriptionRegistry(database: Database): SubscriptionRegi
 
 /** Who gets an event, as of the transaction that emits it. */
 export interface Subscribers {
-  /** All that match, by priority; cached until the counter moves. */
+  /** All that match, by priority; cached until that number changes. */
   matching(tx: Sql, name: string): Promise<readonly KnownSubscription[]>
   /** Takes `once` subscriptions off; returns those that were still there. */
   spend(tx: Sql, subscriptions: readonly KnownSubscription[]): Promise<readonly KnownSubscription[]>
+}
+
+/** Takes `once` subscriptions off by statements that do not answer: `taking` must see to it that each was still there. */
+export async function spendIn(taking: Tx, announcing: Tx, subscriptions: readonly KnownSubscription[]): Promise<void> {
+  await taking.query(REMOVE, [subscriptions.map((s) => s.plugin), subscriptions.map((s) => s.id)])
+  await announcing.query(BUMP)
 }
 
 export function createSubscribers(): Subscribers {
@@ -107,7 +118,12 @@ export function createSubscribers(): Subscribers {
       if (current !== epoch) {
         const rows = await tx.query<SubscriptionRow>(ALL)
         known = rows.map((found) => {
-          const subscription = { ...found, plugin: pluginName(found.plugin), maxAttempts: found.max_attempts, pluginVersion: found.plugin_version }
+          const subscription = {
+            ...found,
+            plugin: pluginName(found.plugin),
+            maxAttempts: found.max_attempts,
+            pluginVersion: found.plugin_version,
+          }
           return { subscription, matches: compileGlob(found.pattern) }
         })
         byName.clear()
@@ -123,7 +139,10 @@ export function createSubscribers(): Subscribers {
     },
     async spend(tx, subscriptions) {
       if (subscriptions.length === 0) return []
-      const rows = await tx.query<{ plugin: string; id: string }>(REMOVE, [subscriptions.map((s) => s.plugin), subscriptions.map((s) => s.id)])
+      const rows = await tx.query<{ plugin: string; id: string }>(REMOVE, [
+        subscriptions.map((s) => s.plugin),
+        subscriptions.map((s) => s.id),
+      ])
       if (rows.length > 0) await tx.query(BUMP)
       return subscriptions.filter((s) => rows.some((row) => row.plugin === s.plugin && row.id === s.id))
     },

@@ -64,7 +64,10 @@ export function createWaiters(options: WaitersOptions): Waiters {
   }
 
   const unlisten = notifications.listen('xcore_settled', (payload) => {
-    const ids = payload.split(' ').map(jobId).filter((id) => waiting.has(id))
+    const ids = payload
+      .split(' ')
+      .map(jobId)
+      .filter((id) => waiting.has(id))
     if (ids.length > 0) void lookNow(ids)
   })
 

@@ -118,6 +118,10 @@ export const ERROR_CATALOGUE = {
     meaning: 'The sandboxed plugin crashed too often in a row and is not started any more.',
     remedy: 'Fix the plugin, then `POST /admin/plugins/{name}/resume`, or restart XCore.',
   },
+  plugin_required: {
+    meaning: 'The plugin cannot be unloaded: others that are loaded require it.',
+    remedy: 'Unload those first; the message names them.',
+  },
   config_invalid: {
     meaning: 'xcore.yaml or an environment variable holds an unknown key or a bad value.',
     remedy: 'The message names the key, what was expected and a near match.',
@@ -129,6 +133,18 @@ export const ERROR_CATALOGUE = {
   migration_failed: {
     meaning: 'The database schema could not be brought up to date, or is newer than this XCore.',
     remedy: 'Run `xcore migrate` and read its message; never edit a landed migration.',
+  },
+  schedule_invalid: {
+    meaning: 'A schedule has a wrong, missing or unknown field, a cron expression that never fires, or a function nobody can find again.',
+    remedy: 'The message names the field, what was expected and what was found.',
+  },
+  schedule_exists: {
+    meaning: 'There is a schedule of this id with another definition.',
+    remedy: 'Add `replaceExisting: true` to replace it, or give the new one another id.',
+  },
+  redis_unavailable: {
+    meaning: 'Redis, where the cache is kept, cannot be reached or refuses.',
+    remedy: 'Check REDIS_URL, or unset it to keep the cache in Postgres.',
   },
   service_unknown: { meaning: '`getService` was called with a name that does not exist.', remedy: 'Use one of the names in the message.' },
 } as const satisfies Record<string, { readonly meaning: string; readonly remedy: string }>

@@ -34,7 +34,16 @@ const error = { code: 'handler_error', message: 'no', stack: 'at secret.ts' }
 
 function request(extra: Partial<RequestRow['data']> = {}): RequestRow {
   const id = jobId(randomIds.uuid())
-  const data = { kind: 'action', name: 'order', payload: { n: 1 }, priority: 50, max_attempts: 3, correlation_id: correlationId(id), plugin_version: '1.0.0', source: 'http' } as const
+  const data = {
+    kind: 'action',
+    name: 'order',
+    payload: { n: 1 },
+    priority: 50,
+    max_attempts: 3,
+    correlation_id: correlationId(id),
+    plugin_version: '1.0.0',
+    source: 'http',
+  } as const
   return { id, plugin: PLUGIN, data: { ...data, ...extra } }
 }
 async function requested(extra: Partial<RequestRow['data']> = {}): Promise<RequestRow> {
@@ -43,12 +52,36 @@ async function requested(extra: Partial<RequestRow['data']> = {}): Promise<Reque
   return row
 }
 const base = ({ id }: RequestRow, attempt: number) => ({ id, plugin: PLUGIN, attempt })
-const succeeded = (row: RequestRow, attempt: number): OutcomeRow => ({ ...base(row, attempt), state: 'succeeded', type: 'job.succeeded', data: { ...run, attempt, result: { status: 'ok' } } })
-const retried = (row: RequestRow, attempt: number): OutcomeRow => ({ ...base(row, attempt), state: 'retrying', type: 'job.attempt_failed', data: { ...run, attempt, error, retry_at: NOW } })
-const lost = (row: RequestRow, attempt: number): OutcomeRow => ({ ...base(row, attempt), state: 'retrying', type: 'job.attempt_lost', data: { attempt, worker: 'w/2', found_at: NOW, error } })
-const failed = (row: RequestRow, attempt: number): OutcomeRow => ({ ...base(row, attempt), state: 'failed', type: 'job.failed', data: { ...run, attempt, error } })
+const succeeded = (row: RequestRow, attempt: number): OutcomeRow => ({
+  ...base(row, attempt),
+  state: 'succeeded',
+  type: 'job.succeeded',
+  data: { ...run, attempt, result: { status: 'ok' } },
+})
+const retried = (row: RequestRow, attempt: number): OutcomeRow => ({
+  ...base(row, attempt),
+  state: 'retrying',
+  type: 'job.attempt_failed',
+  data: { ...run, attempt, error, retry_at: NOW },
+})
+const lost = (row: RequestRow, attempt: number): OutcomeRow => ({
+  ...base(row, attempt),
+  state: 'retrying',
+  type: 'job.attempt_lost',
+  data: { attempt, worker: 'w/2', found_at: NOW, error },
+})
+const failed = (row: RequestRow, attempt: number): OutcomeRow => ({
+  ...base(row, attempt),
+  state: 'failed',
+  type: 'job.failed',
+  data: { ...run, attempt, error },
+})
 const dead = (row: RequestRow, attempt: number): OutcomeRow => ({
-  ...base(row, attempt), state: 'dead', type: 'job.attempt_failed', data: { ...run, attempt, error }, dead: { attempt, finished_at: NOW, error },
+  ...base(row, attempt),
+  state: 'dead',
+  type: 'job.attempt_failed',
+  data: { ...run, attempt, error },
+  dead: { attempt, finished_at: NOW, error },
 })
 const record = (rows: readonly OutcomeRow[]) => db.transaction((tx) => recordOutcomes(tx, rows))
 
@@ -56,7 +89,12 @@ describe('recording', () => {
   test('the jobs row is what the fold of the log arrives at', async () => {
     const rows = [
       await requested(),
-      await requested({ run_at: '2026-04-01T00:00:00.123Z', meta: { depth: 2, awaited: true }, idempotency_key: 'k', causation_id: randomIds.uuid() }),
+      await requested({
+        run_at: '2026-04-01T00:00:00.123Z',
+        meta: { depth: 2, awaited: true },
+        idempotency_key: 'k',
+        causation_id: randomIds.uuid(),
+      }),
       await requested({ payload: 'just text', replay_of: jobId(randomIds.uuid()), replay_id: randomIds.uuid(), max_attempts: 2 }),
       await requested({ payload: null }),
       await requested(),
@@ -65,12 +103,25 @@ describe('recording', () => {
     await record([retried(rows[1], 1), succeeded(rows[3], 1), lost(rows[4], 1), retried(rows[2], 1)])
     await record([succeeded(rows[1], 2), dead(rows[2], 2), failed(rows[4], 2)])
     await db.transaction((tx) => recordCancels(tx, [{ id: rows[5].id, data: { finished_at: NOW, reason: 'no' } }]))
-    for (const job of await findJobs(db, rows.map(({ id }) => id))) {
+    for (const job of await findJobs(
+      db,
+      rows.map(({ id }) => id),
+    )) {
       const history = (await readStream(db, job.id)).filter(isJobStream)
-      const folded = history.reduce<StoredJob | undefined>((sofar, { stream, plugin, recordedAt, event }) => evolve(sofar, { stream, plugin: plugin ?? PLUGIN, recordedAt, event }), undefined)
+      const folded = history.reduce<StoredJob | undefined>(
+        (sofar, { stream, plugin, recordedAt, event }) => evolve(sofar, { stream, plugin: plugin ?? PLUGIN, recordedAt, event }),
+        undefined,
+      )
       assert.deepEqual(job, folded)
     }
-    const states = (await findJobs(db, rows.map(({ id }) => id))).sort((a, b) => (a.id < b.id ? -1 : 1)).map(({ state }) => state)
+    const states = (
+      await findJobs(
+        db,
+        rows.map(({ id }) => id),
+      )
+    )
+      .sort((a, b) => (a.id < b.id ? -1 : 1))
+      .map(({ state }) => state)
     assert.deepEqual(states, ['queued', 'succeeded', 'dead', 'succeeded', 'failed', 'cancelled'])
   })
 
@@ -83,23 +134,34 @@ describe('recording', () => {
     assert.deepEqual(await record([succeeded(row, 2), succeeded(row, 1), succeeded(other, 1)]), new Set([row.id, other.id]))
     assert.deepEqual(await record([failed(row, 3), dead(row, 3)]), new Set())
     assert.deepEqual(await db.transaction((tx) => recordCancels(tx, [{ id: row.id, data: { finished_at: NOW } }])), [])
-    assert.deepEqual((await readStream(db, row.id)).map(({ event }) => event.type), ['job.requested', 'job.attempt_lost', 'job.succeeded'])
+    assert.deepEqual(
+      (await readStream(db, row.id)).map(({ event }) => event.type),
+      ['job.requested', 'job.attempt_lost', 'job.succeeded'],
+    )
   })
 
   test('racing outcomes of one attempt: one is recorded', async () => {
     const row = await requested()
-    const passed = await Promise.all([record([succeeded(row, 1)]), record([failed(row, 1)]), record([retried(row, 1)]), record([lost(row, 1)])])
+    const passed = await Promise.all([
+      record([succeeded(row, 1)]),
+      record([failed(row, 1)]),
+      record([retried(row, 1)]),
+      record([lost(row, 1)]),
+    ])
     assert.equal(passed.filter((ids) => ids.has(row.id)).length, 1)
     assert.equal((await readStream(db, row.id)).length, 2)
   })
 })
 
 describe('what the database refuses', () => {
-  const refused = (sql: string, state: string) => assert.rejects(db.run(sql), (thrown) => (assert.equal(sqlState(thrown), state, String(thrown)), true), sql)
+  const refused = (sql: string, state: string) =>
+    assert.rejects(db.run(sql), (thrown) => (assert.equal(sqlState(thrown), state, String(thrown)), true), sql)
 
   test('the log cannot be changed', async () => {
     await requested()
-    const [part] = await db.run<{ name: string }>(`select format('%I.%I', 'xcore', relname) as name from pg_class where relname = 'event_log_' || to_char(now() at time zone 'UTC', 'YYYYMMDD')`)
+    const [part] = await db.run<{ name: string }>(
+      `select format('%I.%I', 'xcore', relname) as name from pg_class where relname = 'event_log_' || to_char(now() at time zone 'UTC', 'YYYYMMDD')`,
+    )
     assert.ok(part !== undefined)
     for (const table of ['xcore.event_log', part.name]) {
       await refused(`update ${table} set plugin = 'other'`, '42501')
@@ -136,8 +198,14 @@ test('daily partitions: made once, by however many ask at once, and they take th
   for (const time of ['2027-02-28T23:59:59.999999Z', '2027-03-01T00:00:00Z']) {
     await db.run(`insert into xcore.event_log (stream, type, data, recorded_at) values ($1, 'job.dead', '{}', $2)`, [id, time])
   }
-  const parts = await db.run<{ part: string }>(`select tableoid::regclass::text as part from xcore.event_log where stream = $1 order by recorded_at`, [id])
-  assert.deepEqual(parts.map(({ part }) => part), ['event_log_20270228', 'event_log_20270301'])
+  const parts = await db.run<{ part: string }>(
+    `select tableoid::regclass::text as part from xcore.event_log where stream = $1 order by recorded_at`,
+    [id],
+  )
+  assert.deepEqual(
+    parts.map(({ part }) => part),
+    ['event_log_20270228', 'event_log_20270301'],
+  )
   await assert.rejects(db.run('truncate xcore.event_log_20270301'), /append-only/)
 })
 

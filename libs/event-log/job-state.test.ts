@@ -19,15 +19,33 @@ function fact(event: JobLogEvent, n = 0): JobFact {
 
 function requested(maxAttempts: number, runAt?: string): JobLogEvent {
   const base = { type: 'job.requested', kind: 'action', name: 'order', payload: { n: 1 }, priority: 50, max_attempts: maxAttempts } as const
-  return { ...base, correlation_id: correlationId(ID), plugin_version: '1.0.0', source: 'http', ...(runAt === undefined ? {} : { run_at: runAt }) }
+  return {
+    ...base,
+    correlation_id: correlationId(ID),
+    plugin_version: '1.0.0',
+    source: 'http',
+    ...(runAt === undefined ? {} : { run_at: runAt }),
+  }
 }
 
-const run = (attempt: number) => ({ attempt, worker: 'w/1', started_at: at(attempt * 2), finished_at: at(attempt * 2 + 1), plugin_version: `1.0.${attempt}` })
+const run = (attempt: number) => ({
+  attempt,
+  worker: 'w/1',
+  started_at: at(attempt * 2),
+  finished_at: at(attempt * 2 + 1),
+  plugin_version: `1.0.${attempt}`,
+})
 const make = {
   succeeded: (attempt: number): JobLogEvent => ({ type: 'job.succeeded', ...run(attempt), result: { status: 'ok' } }),
   failed: (attempt: number): JobLogEvent => ({ type: 'job.failed', ...run(attempt), error }),
   attemptFailed: (attempt: number): JobLogEvent => ({ type: 'job.attempt_failed', ...run(attempt), error, retry_at: at(attempt * 2 + 5) }),
-  attemptLost: (attempt: number): JobLogEvent => ({ type: 'job.attempt_lost', attempt, worker: 'w/2', found_at: at(attempt * 2 + 1), error }),
+  attemptLost: (attempt: number): JobLogEvent => ({
+    type: 'job.attempt_lost',
+    attempt,
+    worker: 'w/2',
+    found_at: at(attempt * 2 + 1),
+    error,
+  }),
   dead: (attempt: number): JobLogEvent => ({ type: 'job.dead', attempt, finished_at: at(attempt * 2 + 1), error }),
   cancelled: (): JobLogEvent => ({ type: 'job.cancelled', finished_at: at(99), reason: 'no need' }),
 }
@@ -56,7 +74,12 @@ const legalLog: fc.Arbitrary<Log> = fc
     if (end === 'dead') events.push(make.dead(failures.length))
     if (end === 'cancelled') events.push(make.cancelled())
     const open = failures.length > 0 ? 'retrying' : scheduled ? 'scheduled' : 'queued'
-    return { events, maxAttempts, ends: end === 'none' ? open : end, attempts: failures.length + (end === 'succeeded' || end === 'failed' ? 1 : 0) }
+    return {
+      events,
+      maxAttempts,
+      ends: end === 'none' ? open : end,
+      attempts: failures.length + (end === 'succeeded' || end === 'failed' ? 1 : 0),
+    }
   })
 
 function fold(events: readonly JobLogEvent[]): StoredJob {
@@ -65,9 +88,19 @@ function fold(events: readonly JobLogEvent[]): StoredJob {
   return job
 }
 
-const anyEvent = fc.integer({ min: 1, max: 9 }).chain((attempt) =>
-  fc.constantFrom(make.succeeded(attempt), make.failed(attempt), make.attemptFailed(attempt), make.attemptLost(attempt), make.dead(attempt), make.cancelled(), requested(3)),
-)
+const anyEvent = fc
+  .integer({ min: 1, max: 9 })
+  .chain((attempt) =>
+    fc.constantFrom(
+      make.succeeded(attempt),
+      make.failed(attempt),
+      make.attemptFailed(attempt),
+      make.attemptLost(attempt),
+      make.dead(attempt),
+      make.cancelled(),
+      requested(3),
+    ),
+  )
 
 describe('the state machine of a job', () => {
   test('every legal log ends in the state it tells of', () => {
@@ -89,23 +122,31 @@ describe('the state machine of a job', () => {
 
   test('nothing follows an end', () => {
     fc.assert(
-      fc.property(legalLog.filter(({ ends }) => isTerminal(ends)), anyEvent, ({ events }, more) => {
-        const job = fold(events)
-        assert.throws(() => evolve(job, fact(more)), IllegalTransition)
-      }),
+      fc.property(
+        legalLog.filter(({ ends }) => isTerminal(ends)),
+        anyEvent,
+        ({ events }, more) => {
+          const job = fold(events)
+          assert.throws(() => evolve(job, fact(more)), IllegalTransition)
+        },
+      ),
     )
   })
 
   test('only the next attempt is taken, and none beyond the last', () => {
     fc.assert(
-      fc.property(legalLog.filter(({ ends }) => !isTerminal(ends)), fc.integer({ min: 0, max: 10 }), ({ events, attempts, maxAttempts }, attempt) => {
-        const job = fold(events)
-        const legal = attempt === attempts + 1 && attempt <= maxAttempts
-        for (const event of [make.succeeded(attempt), make.failed(attempt), make.attemptFailed(attempt), make.attemptLost(attempt)]) {
-          if (legal) assert.equal(evolve(job, fact(event)).attempt, attempt)
-          else assert.throws(() => evolve(job, fact(event)), IllegalTransition)
-        }
-      }),
+      fc.property(
+        legalLog.filter(({ ends }) => !isTerminal(ends)),
+        fc.integer({ min: 0, max: 10 }),
+        ({ events, attempts, maxAttempts }, attempt) => {
+          const job = fold(events)
+          const legal = attempt === attempts + 1 && attempt <= maxAttempts
+          for (const event of [make.succeeded(attempt), make.failed(attempt), make.attemptFailed(attempt), make.attemptLost(attempt)]) {
+            if (legal) assert.equal(evolve(job, fact(event)).attempt, attempt)
+            else assert.throws(() => evolve(job, fact(event)), IllegalTransition)
+          }
+        },
+      ),
     )
   })
 
@@ -129,6 +170,9 @@ describe('the state machine of a job', () => {
     const retrying = fold([requested(3), make.attemptFailed(1)])
     assert.deepEqual([retrying.runAt.toISOString(), retrying.startedAt?.toISOString(), retrying.pluginVersion], [at(7), at(2), '1.0.1'])
     const done = evolve(retrying, fact(make.succeeded(2)))
-    assert.deepEqual([done.startedAt?.toISOString(), done.finishedAt?.toISOString(), done.pluginVersion, done.error], [at(4), at(5), '1.0.2', null])
+    assert.deepEqual(
+      [done.startedAt?.toISOString(), done.finishedAt?.toISOString(), done.pluginVersion, done.error],
+      [at(4), at(5), '1.0.2', null],
+    )
   })
 })

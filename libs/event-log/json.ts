@@ -8,7 +8,7 @@ export const MAX_JSON_DEPTH = 64
 
 /**
  * Why Postgres or a handler should not be given this value; undefined when it is fine. `path` is a JSON pointer (RFC 6901).
- * jsonb refuses `\u0000` and lone surrogates; `__proto__` and `constructor.prototype` keys are refused because plugins merge
+ * jsonb refuses `\u0000` and lone surrogates; numbers that overflowed would come back as null; `__proto__` and `constructor.prototype` keys are refused because plugins merge
  * payloads into objects of theirs.
  */
 export function refusal(value: Json): { readonly path: string; readonly reason: string } | undefined {
@@ -19,6 +19,7 @@ export function refusal(value: Json): { readonly path: string; readonly reason: 
 
 function walk(value: Json, path: (string | number)[], depth: number): string | undefined {
   if (typeof value === 'string') return badText(value)
+  if (typeof value === 'number') return Number.isFinite(value) ? undefined : 'is a number too large to hold'
   if (typeof value !== 'object' || value === null) return undefined
   if (depth >= MAX_JSON_DEPTH) return `nested deeper than ${MAX_JSON_DEPTH} levels`
   if (isArray(value)) {

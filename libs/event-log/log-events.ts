@@ -79,12 +79,30 @@ export interface EventEmitted {
   readonly deliveries: number
 }
 
+/** A plugin asked for what its manifest does not allow. Written at most so often: `suppressed` counts the denials since the last row. */
+export interface PermissionDenied {
+  readonly type: 'permission.denied'
+  readonly resource: string
+  readonly verb: string
+  readonly job?: JobId
+  readonly correlation_id?: CorrelationId
+  readonly suppressed?: number
+}
+
 export type JobLogEvent = JobRequested | JobSucceeded | JobAttemptFailed | JobAttemptLost | JobFailed | JobDead | JobCancelled
-export type LogEvent = JobLogEvent | EventEmitted
+export type LogEvent = JobLogEvent | EventEmitted | PermissionDenied
 export type LogEventType = LogEvent['type']
 
 export const LOG_EVENT_TYPES = [
-  'job.requested', 'job.succeeded', 'job.attempt_failed', 'job.attempt_lost', 'job.failed', 'job.dead', 'job.cancelled', 'event.emitted',
+  'job.requested',
+  'job.succeeded',
+  'job.attempt_failed',
+  'job.attempt_lost',
+  'job.failed',
+  'job.dead',
+  'job.cancelled',
+  'event.emitted',
+  'permission.denied',
 ] as const satisfies readonly LogEventType[]
 
 /** A row of the log. */

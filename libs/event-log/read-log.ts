@@ -1,7 +1,7 @@
 import type { Sql, Statement } from '../postgres/sql.ts'
 import { eventId, jobId, pluginName } from './ids.ts'
 import type { JobId } from './ids.ts'
-import type { LogEvent, LogEventType, LoggedEvent } from './log-events.ts'
+import type { JobLogEvent, LogEvent, LogEventType, LoggedEvent } from './log-events.ts'
 
 interface LogRow {
   position: string
@@ -92,6 +92,6 @@ export async function horizonLagSeconds(sql: Sql): Promise<number> {
   return Math.max(0, rows[0]?.seconds ?? 0)
 }
 
-export function isJobStream(event: LoggedEvent): event is LoggedEvent & { stream: JobId; event: Exclude<LogEvent, { type: 'event.emitted' }> } {
-  return event.event.type !== 'event.emitted'
+export function isJobStream(event: LoggedEvent): event is LoggedEvent & { stream: JobId; event: JobLogEvent } {
+  return event.event.type.startsWith('job.')
 }

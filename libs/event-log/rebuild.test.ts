@@ -8,10 +8,18 @@ const KEEP_ALL = new Date(0)
 
 test('the jobs table rebuilt from the log is equal to the live one, and a damaged one is mended', async () => {
   const plugins = testPlugins({
-    shop: { handlers: { good: () => done({ n: 1 }), no: () => failed('sold_out', { details: { left: 0 } }), bad: () => threw('no'), stuck: () => failed('busy', { retryable: true }) } },
+    shop: {
+      handlers: {
+        good: () => done({ n: 1 }),
+        no: () => failed('sold_out', { details: { left: 0 } }),
+        bad: () => threw('no'),
+        stuck: () => failed('busy', { retryable: true }),
+      },
+    },
   })
   await using t = await testEngine(plugins)
-  const submit = (action: string, extra = {}) => t.engine.submit({ plugin: 'shop', action, payload: { action, nested: [1, { a: 'ü' }] }, source: 'http', ...extra })
+  const submit = (action: string, extra = {}) =>
+    t.engine.submit({ plugin: 'shop', action, payload: { action, nested: [1, { a: 'ü' }] }, source: 'http', ...extra })
   const jobs = await Promise.all([
     ...Array.from({ length: 300 }, () => submit('good')),
     ...Array.from({ length: 20 }, () => submit('no')),
@@ -26,7 +34,10 @@ test('the jobs table rebuilt from the log is equal to the live one, and a damage
   await t.engine.emit({ name: 'nobody.listens', data: null, source: 'test' })
 
   const report = await rebuild(t.database, { cutoff: KEEP_ALL, apply: false })
-  assert.deepEqual({ ...report, events: undefined }, { events: undefined, jobs: jobs.length + 2, orphans: 0, missing: 0, different: 0, surplus: 0 })
+  assert.deepEqual(
+    { ...report, events: undefined },
+    { events: undefined, jobs: jobs.length + 2, orphans: 0, missing: 0, different: 0, surplus: 0 },
+  )
 
   await t.database.run(`update xcore.jobs set priority = 1 where id = $1`, [jobs[0]?.jobId])
   await t.database.run(`delete from xcore.jobs where id = $1`, [jobs[1]?.jobId])

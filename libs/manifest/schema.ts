@@ -1,6 +1,7 @@
 import { posix } from 'node:path'
 import semver from 'semver'
 import { Type } from 'typebox'
+import { MAX_GLOB_LENGTH, globProblem } from '../event-log/glob.ts'
 import { RESOURCE_VERBS } from './manifest.ts'
 
 // `description` is what an error message prints after "expected".
@@ -25,6 +26,10 @@ const Range = Type.Refine(
   (text) => text.trim() !== '' && semver.validRange(text) !== null,
 )
 const Text = Type.String({ maxLength: 4096, description: 'a text of at most 4096 characters' })
+const Glob = Type.Refine(
+  Type.String({ minLength: 1, maxLength: MAX_GLOB_LENGTH, description: `a glob such as "db.*" of at most ${MAX_GLOB_LENGTH} characters` }),
+  (text) => globProblem(text) === undefined,
+)
 const NonEmpty = Type.String({ minLength: 1, maxLength: 512, description: 'a text of 1 to 512 characters' })
 const Flag = Type.Boolean({ description: 'true or false' })
 
@@ -70,7 +75,7 @@ const Retry = Type.Refine(
 
 const PermissionRule = Type.Object(
   {
-    resource: NonEmpty,
+    resource: Glob,
     actions: Type.Optional(Type.Array(Type.Enum([...RESOURCE_VERBS]), { minItems: 1, description: 'a list of at least one verb' })),
     effect: Type.Optional(Type.Enum(['allow', 'deny'])),
   },

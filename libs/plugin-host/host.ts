@@ -3,6 +3,8 @@ import { XCoreError, messageOf } from '../errors/index.ts'
 import type { PluginName } from '../event-log/index.ts'
 import { discoverPlugins, orderPlugins, readPluginEnv, type ExecutionMode, type Manifest } from '../manifest/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
+import type { AskedDenial } from './permissions/denial-log.ts'
+import { createPermissions } from './permissions/permissions.ts'
 import { PluginRecord } from './plugin-record.ts'
 import type { PluginHost, PluginPlatform, PluginState, ServiceFactory } from './port.ts'
 import type { HookDeadlines, Runner } from './runner.ts'
@@ -10,6 +12,7 @@ import type { Ring } from './runners/sandboxed/host/rings.ts'
 import { createSandboxedRunner } from './runners/sandboxed/runner.ts'
 import type { SandboxedRunner } from './runners/sandboxed/runner.ts'
 import { trustedRunner } from './runners/trusted/runner.ts'
+import { running } from './runners/trusted/running.ts'
 import { SdkResolution } from './runners/trusted/sdk-resolution.ts'
 
 export interface PluginHostOptions {
@@ -26,6 +29,8 @@ export interface PluginHostOptions {
   readonly pluginMetrics?: (plugin: PluginName) => PluginMetrics
   /** What `getService` hands out, by name. Default: nothing. */
   readonly services?: Readonly<Record<string, ServiceFactory>>
+  /** Told of every denied permission. Default: nobody. */
+  readonly onDenied?: (denial: AskedDenial) => void
   /** Default: the system's. */
   readonly clock?: { now(): Date }
   /** The least ring for sandboxed plugins (`sandbox.require`), and the one to use in tests of weaker ones. Default: the strongest there is. */
@@ -181,6 +186,9 @@ class Host implements PluginHost {
         env: await readPluginEnv(record.folder, manifest, hostEnv),
         logger: logger.child({ plugin: manifest.name }),
         metrics: pluginMetrics?.(manifest.name) ?? DROPPED,
+        permissions: createPermissions(manifest, (denial) =>
+          this.#options.onDenied?.({ ...denial, plugin: manifest.name, job: running.getStore()?.job ?? null }),
+        ),
         platform,
         services,
         deadlines: { load: deadlines?.load ?? 30_000, unload: deadlines?.unload ?? 10_000 },

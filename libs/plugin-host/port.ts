@@ -3,6 +3,7 @@ import type { Engine, SubscriptionRegistry } from '../engine/port.ts'
 import type { PluginDirectory } from '../engine/plugin-port.ts'
 import type { PluginName } from '../event-log/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import type { Permissions } from './permissions/permissions.ts'
 import type { SandboxStatus } from './runner.ts'
 
 export type PluginState = 'discovered' | 'loading' | 'ready' | 'draining' | 'unloaded' | 'failed'
@@ -39,7 +40,9 @@ export interface ServiceOwner {
   readonly folder: string
   /** Carries `plugin`. */
   readonly logger: Logger
-  /** Aborts when the plugin is unloaded. */
+  /** What the plugin may do: a service checks each use (`db.<schema>` read, `cache.<key>` write, …). */
+  readonly permissions: Permissions
+  /** Aborts when this instance of the plugin is unloaded. */
   readonly signal: AbortSignal
 }
 

@@ -5,6 +5,7 @@ import type { ErrorCode } from '../errors/index.ts'
 import type { Manifest } from '../manifest/index.ts'
 import type { PluginMetrics } from '@xcore/sdk'
 import type { Logger } from '../telemetry/logger.ts'
+import type { Permissions } from './permissions/permissions.ts'
 import type { PluginPlatform, ServiceFactory } from './port.ts'
 
 /** Runs plugins of one `execution_mode`: in this process, or in one of their own. */
@@ -39,6 +40,7 @@ export interface PluginSource {
   /** Carries `plugin`. */
   readonly logger: Logger
   readonly metrics: PluginMetrics
+  readonly permissions: Permissions
   readonly platform: PluginPlatform
   readonly services: Readonly<Record<string, ServiceFactory>>
   readonly deadlines: HookDeadlines

@@ -1,3 +1,4 @@
+import type { Client } from 'pg'
 import { XCoreError } from '../errors/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { isConnectionError } from './connection.ts'
@@ -34,6 +35,7 @@ export function createNotifications(options: NotificationsOptions): Notification
   let waiting: Message[] = []
   let flushing: Promise<void> | undefined
   let connectedBefore = false
+  let suffix = ''
 
   const session = createSession({
     url: options.url,
@@ -45,7 +47,8 @@ export function createNotifications(options: NotificationsOptions): Notification
     onLost: () => {},
     onConnect: async (client) => {
       client.on('notification', ({ channel, payload }) => deliver(channel, payload ?? ''))
-      await client.query(NOTIFICATION_CHANNELS.map((channel) => `listen ${channel}`).join('; '))
+      suffix = await secretSuffix(client)
+      await client.query(NOTIFICATION_CHANNELS.map((channel) => `listen ${channel}${suffix}`).join('; '))
       const again = connectedBefore
       connectedBefore = true
       setImmediate(() => {
@@ -56,7 +59,7 @@ export function createNotifications(options: NotificationsOptions): Notification
   })
 
   function deliver(channel: string, payload: string): void {
-    for (const [name, set] of listeners) if (name === channel) for (const listener of [...set]) guarded(() => listener(payload))
+    for (const [name, set] of listeners) if (name + suffix === channel) for (const listener of [...set]) guarded(() => listener(payload))
   }
 
   function guarded(listener: () => void): void {
@@ -78,7 +81,7 @@ export function createNotifications(options: NotificationsOptions): Notification
         await client.query({
           name: 'xcore_notify',
           text: 'select pg_notify(channel, payload) from unnest($1::text[], $2::text[]) as message (channel, payload)',
-          values: [batch.map(({ channel }) => channel), batch.map(({ payload }) => payload)],
+          values: [batch.map(({ channel }) => channel + suffix), batch.map(({ payload }) => payload)],
         })
       } catch (error) {
         if (isConnectionError(error)) {
@@ -112,6 +115,15 @@ export function createNotifications(options: NotificationsOptions): Notification
     listen: (channel, listener) => subscribe(listeners.get(channel) ?? new Set(), listener),
     onReconnect: (listener) => subscribe(reconnectListeners, listener),
   }
+}
+
+/** Every role of the database may use every channel whose name it knows, roles of plugins as well: so the names hold a secret. */
+async function secretSuffix(client: Client): Promise<string> {
+  const { rows: found } = await client.query<{ there: boolean }>(`select to_regclass('xcore.secrets') is not null as there`)
+  if (found[0]?.there !== true) return ''
+  const { rows } = await client.query<{ value: string }>(`select value from xcore.secrets where name = 'notification_channels'`)
+  const [secret] = rows
+  return secret === undefined || !/^[0-9a-f]{32}$/.test(secret.value) ? '' : `_${secret.value}`
 }
 
 function subscribe<Listener>(set: Set<Listener>, listener: Listener): () => void {

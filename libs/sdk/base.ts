@@ -2,6 +2,7 @@ import type { Router } from '@koa/router'
 import type { Logger } from 'pino'
 import type { Actions } from './action.ts'
 import type { CallOptions, CallResult, EnqueueOptions, JobContext, Payload, PluginContext, Services } from './context.ts'
+import { checkedFetch } from './fetch.ts'
 import type { ActionResult } from './results.ts'
 
 /** What the host puts behind a plugin instance. */
@@ -70,6 +71,12 @@ export abstract class TrustedBase {
   getService<Name extends string>(name: Name): Name extends keyof Services ? Services[Name] : unknown
   getService(name: string): unknown {
     return attachmentOf(this, 'getService').getService(name)
+  }
+
+  /** The exported `fetch`, for code that runs outside of any handler or hook: `net:<host>` is checked at each hop. */
+  fetch(input: string | URL | Request, init: RequestInit = {}): Promise<Response> {
+    const { permissions } = this.ctx
+    return checkedFetch((resource, verb) => permissions.check(resource, verb), input, init)
   }
 
   /**

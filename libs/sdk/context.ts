@@ -1,5 +1,7 @@
 import type { Logger } from 'pino'
 import type { Json, JsonObject } from '../event-log/json.ts'
+import type { Cache } from './cache.ts'
+import type { Scheduler } from './scheduler.ts'
 
 /** What a free-form `handle` is given: any JSON object. Declared actions get the type of their schema instead. */
 export type Payload = JsonObject
@@ -99,6 +101,16 @@ export interface PluginMetrics {
   observe(name: string, value: number): void
 }
 
+export type PermissionVerb = 'read' | 'write' | 'execute' | 'emit' | 'subscribe'
+
+/** What the manifest lets this plugin do. The host checks by itself; ask to choose another way in time. */
+export interface PluginPermissions {
+  /** `allows('net:api.example.com', 'read')`. */
+  allows(resource: string, verb: PermissionVerb): boolean
+  /** Throws XCoreError `permission_denied` (HTTP 403, final), which is counted, logged and kept in the log. */
+  check(resource: string, verb: PermissionVerb): void
+}
+
 export interface PluginContext {
   readonly name: string
   readonly version: string
@@ -110,12 +122,16 @@ export interface PluginContext {
   readonly logger: Logger
   readonly events: PluginEvents
   readonly metrics: PluginMetrics
+  readonly permissions: PluginPermissions
   /** Aborts when the plugin is unloaded. */
   readonly signal: AbortSignal
 }
 
 /** Services by name; a service adds itself here: `declare module '@xcore/sdk' { interface Services { cache: Cache } }`. */
-export interface Services {}
+export interface Services {
+  readonly cache: Cache
+  readonly scheduler: Scheduler
+}
 
 export interface CallOptions {
   /** Default 30; never past the deadline of the running job. */

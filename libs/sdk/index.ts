@@ -5,6 +5,7 @@ export { Type } from 'typebox'
 export type { Static, TSchema } from 'typebox'
 export { action } from './action.ts'
 export type { Action, Actions } from './action.ts'
+export type { Cache, CacheOptions } from './cache.ts'
 // One view for the author, whatever `execution_mode` runs it.
 export { TrustedBase, TrustedBase as SandboxedBase } from './base.ts'
 export type {
@@ -19,13 +20,25 @@ export type {
   Payload,
   PluginContext,
   PluginEvents,
+  PermissionVerb,
   PluginMetrics,
+  PluginPermissions,
   Services,
   SubscribeOptions,
   Transaction,
 } from './context.ts'
 export { Discard, HttpError, RetryLater } from './errors.ts'
 export type { AttemptErrorOptions, HttpErrorOptions } from './errors.ts'
+export { fetch } from './fetch.ts'
 export { error, ok } from './results.ts'
 export type { ActionResult, ErrorOptions, ErrorResult, OkResult } from './results.ts'
+export type {
+  CronSchedule,
+  DateSchedule,
+  IntervalSchedule,
+  MissedPolicy,
+  ScheduleDefinition,
+  ScheduledJob,
+  Scheduler,
+} from './scheduler.ts'
 export { validated } from './validated.ts'

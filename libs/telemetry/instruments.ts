@@ -13,7 +13,7 @@ export interface Counter<Definition extends MetricDefinition> {
 export interface Gauge<Definition extends MetricDefinition> {
   set(labels: Labels<Definition>, value: number): void
   remove(labels: Labels<Definition>): void
-  /** Forgets all label combinations, before a fresh set of values is written. */
+  /** Forgets all label combinations, before a fresh set of values is written. A gauge without labels becomes 0. */
   clear(): void
 }
 

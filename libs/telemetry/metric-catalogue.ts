@@ -131,6 +131,12 @@ export const METRIC_CATALOGUE = {
     help: '1 for the state that the plugin is in, 0 for the others.',
     labels: ['plugin', 'state'],
   },
+  permissionDeniedTotal: {
+    type: 'counter',
+    name: 'xcore_permission_denied_total',
+    help: 'What plugins asked for and their manifests do not allow (resource_kind: db, cache, plugin, events, service, net, fs).',
+    labels: ['plugin', 'resource_kind'],
+  },
   sandboxRestartsTotal: {
     type: 'counter',
     name: 'xcore_sandbox_restarts_total',

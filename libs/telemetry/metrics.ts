@@ -58,6 +58,7 @@ export function createMetrics(options: MetricsOptions = {}) {
     eventlogHorizonLagSeconds: gauge(registry, M.eventlogHorizonLagSeconds),
     replayItemsTotal: counter(registry, cap, M.replayItemsTotal),
     pluginState: gauge(registry, M.pluginState),
+    permissionDeniedTotal: counter(registry, cap, M.permissionDeniedTotal),
     sandboxRestartsTotal: counter(registry, cap, M.sandboxRestartsTotal),
     httpRequestSeconds: histogram(registry, cap, M.httpRequestSeconds),
     buildInfo: gauge(registry, M.buildInfo),

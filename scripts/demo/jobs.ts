@@ -40,9 +40,25 @@ export async function whenSettled(url: string, plugin: string, withinSeconds: nu
   }
 }
 
+/** What the demo reads of an entry of a job's history. */
+export interface HistoryEntry {
+  readonly recorded_at: string
+  readonly type: string
+  readonly attempt?: number
+  readonly error?: { readonly code: string; readonly message: string }
+  readonly retry_at?: string
+}
+
+/** Oldest first. */
+export async function historyOf(url: string, jobId: string): Promise<readonly HistoryEntry[]> {
+  const response = await fetch(`${url}/jobs/${jobId}/events`)
+  if (!response.ok) throw new Error(`GET /jobs/${jobId}/events answered ${response.status}: ${await response.text()}`)
+  const { events } = (await response.json()) as { readonly events: readonly HistoryEntry[] }
+  return events
+}
+
 async function getPage(url: string, query: Readonly<Record<string, string>>): Promise<Page> {
   const response = await fetch(`${url}/jobs?${new URLSearchParams(query)}`)
   if (!response.ok) throw new Error(`GET /jobs answered ${response.status}: ${await response.text()}`)
-  // The one place where an answer of GET /jobs gets its type.
   return (await response.json()) as Page
 }

@@ -17,8 +17,6 @@ export interface Platform extends AsyncDisposable {
   readonly startSeconds: number
   /** What GitHub would sign its deliveries with. */
   readonly githubSecret: string
-  /** Runs an `xcore` command against this server and returns what it prints. */
-  xcore(...args: readonly string[]): Promise<string>
 }
 
 /**
@@ -76,17 +74,10 @@ export async function startPlatform(signal: AbortSignal): Promise<Platform> {
       url,
       startSeconds,
       githubSecret,
-      xcore: (...args) => run([BIN, ...args, '--url', url], folder, env),
       [Symbol.asyncDispose]: () => running.disposeAsync(),
     }
   } finally {
     clearTimeout(late)
     signal.removeEventListener('abort', giveUp)
   }
-}
-
-async function run(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv): Promise<string> {
-  const child = spawn(process.execPath, args, { cwd, env, stdio: ['ignore', 'pipe', 'inherit'] })
-  const [text] = await Promise.all([new Response(child.stdout).text(), once(child, 'exit')])
-  return text
 }

@@ -57,7 +57,13 @@ function sandboxJson({ sandbox }: PluginStatus): Record<string, unknown> | null 
 
 async function queues(api: ApiScope, ctx: ApiContext): Promise<void> {
   const now = api.now().getTime()
-  const depths = await api.queue.depths()
+  const known = await api.queue.depths()
+  const empty = api.host
+    .runnable()
+    .flatMap(({ name }): QueueDepth[] =>
+      known.some((depth) => depth.plugin === name) ? [] : [{ plugin: name, waiting: 0, delayed: 0, held: 0, oldestWaitingSince: null }],
+    )
+  const depths = [...known, ...empty].sort((a, b) => (a.plugin < b.plugin ? -1 : 1))
   sendJson(ctx, 200, { queues: depths.map((depth) => queueJson(api, depth, now)) })
 }
 

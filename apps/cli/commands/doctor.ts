@@ -1,5 +1,4 @@
 import { Command } from 'commander'
-import { diagnose } from '../doctor/diagnose.ts'
 import type { Finding } from '../doctor/finding.ts'
 import { CommandFailed } from '../exit.ts'
 import { coloured, print, printJson } from '../output.ts'
@@ -13,6 +12,7 @@ export function doctorCommand(): Command {
     .description('check Node, plugins, port, database, migrations and clock, each with its remedy; exit 1 when something fails')
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<GlobalOptions>()
+      const { diagnose } = await import('../doctor/diagnose.ts')
       const findings = await diagnose(configOf(options))
       if (options.json) printJson({ findings })
       else print(findings.map(findingText).join('\n'))

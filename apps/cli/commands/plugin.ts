@@ -2,7 +2,6 @@ import { Command } from 'commander'
 import { CommandFailed } from '../exit.ts'
 import { coloured, print, printJson } from '../output.ts'
 import type { GlobalOptions } from '../output.ts'
-import { checkAll, checkTarget } from '../plugin-check.ts'
 import type { PluginCheck } from '../plugin-check.ts'
 import { PluginListBody, pluginTable } from '../plugin-text.ts'
 import { clientOf, configOf, withServerOptions } from '../server-options.ts'
@@ -22,6 +21,7 @@ export function pluginCommand(): Command {
 }
 
 async function validatePlugins(target: string | undefined, options: GlobalOptions): Promise<void> {
+  const { checkAll, checkTarget } = await import('../plugin-check.ts')
   const { dir } = configOf(options).plugins
   const checks = target === undefined ? await checkAll(dir) : await checkTarget(target, dir)
   if (checks.length === 0) throw new CommandFailed(`no plugins in ${dir}; set plugins.dir or XCORE_PLUGINS_DIR`, { code: 'not_found' })

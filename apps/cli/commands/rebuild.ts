@@ -1,19 +1,7 @@
 import { Command } from 'commander'
-import { systemClock } from '../../../libs/engine/index.ts'
-import { retentionCutoff } from '../../../libs/event-log/partitions.ts'
-import { rebuild } from '../../../libs/event-log/rebuild.ts'
-import type { RebuildReport } from '../../../libs/event-log/rebuild.ts'
-import { migrate } from '../../../libs/postgres/migrator.ts'
-import type { Database } from '../../../libs/postgres/sql.ts'
-import { createLogger } from '../../../libs/telemetry/index.ts'
-import { CommandFailed } from '../exit.ts'
-import { print, printJson } from '../output.ts'
 import type { GlobalOptions } from '../output.ts'
-import { createProgress } from '../progress.ts'
-import { configOf } from '../server-options.ts'
-import { useDatabase } from '../use-database.ts'
 
-interface RebuildOptions extends GlobalOptions {
+export interface RebuildOptions extends GlobalOptions {
   readonly check?: boolean
 }
 
@@ -22,46 +10,7 @@ export function rebuildCommand(): Command {
     .description('make the jobs table equal to the event log; works beside a running XCore')
     .option('--check', 'change nothing; exit 1 when table and log differ')
     .action(async (_options: unknown, command: Command) => {
+      const { rebuildJobs } = await import('../rebuild-jobs.ts')
       await rebuildJobs(command.optsWithGlobals<RebuildOptions>())
     })
-}
-
-async function rebuildJobs(options: RebuildOptions): Promise<void> {
-  const config = configOf(options)
-  const logger = createLogger({ level: 'silent' })
-  const report = await useDatabase(config, logger, async (database, url) => {
-    await migrate(url, { logger })
-    const progress = createProgress('Rebuilding')
-    const total = process.stderr.isTTY ? await countEvents(database) : 0
-    try {
-      return await rebuild(database, {
-        cutoff: retentionCutoff(systemClock.now(), config.retention.days),
-        apply: options.check !== true,
-        onProgress: (events) => progress.update(events, Math.max(events, total)),
-      })
-    } finally {
-      progress.end()
-    }
-  })
-  if (options.json) printJson(report)
-  else print(reportText(report, options.check === true))
-  if (options.check && differences(report) > 0)
-    throw new CommandFailed('the jobs table differs from the log: run `xcore rebuild`', { code: 'different' })
-}
-
-async function countEvents(database: Database): Promise<number> {
-  const [row] = await database.run<{ events: number }>('select count(*)::int as events from xcore.event_log')
-  return row?.events ?? 0
-}
-
-function differences({ missing, different, surplus }: RebuildReport): number {
-  return missing + different + surplus
-}
-
-function reportText(report: RebuildReport, checkOnly: boolean): string {
-  const read = `${report.jobs} jobs from ${report.events} log events`
-  const orphans = report.orphans > 0 ? `\n${report.orphans} log events belong to jobs that are past retention` : ''
-  if (differences(report) === 0) return `${read}: the table was equal to the log${orphans}`
-  const what = `${report.missing} were missing, ${report.different} differed, ${report.surplus} were surplus`
-  return `${read}: ${what}${checkOnly ? '' : '; corrected'}${orphans}`
 }

@@ -1,8 +1,7 @@
 import { Command } from 'commander'
 import { loadConfig } from '../../../libs/config/index.ts'
 import type { Config } from '../../../libs/config/index.ts'
-import { FRAMEWORK_VERSION } from '../../../libs/manifest/index.ts'
-import { createLogger } from '../../../libs/telemetry/index.ts'
+import { FRAMEWORK_VERSION } from '../../../libs/manifest/framework-version.ts'
 import type { Logger } from '../../../libs/telemetry/index.ts'
 import { banner } from '../banner.ts'
 import { exitCodeOf } from '../exit.ts'
@@ -11,8 +10,6 @@ import { print, reportError } from '../output.ts'
 import type { GlobalOptions } from '../output.ts'
 import { runService } from '../run-service.ts'
 import type { Service } from '../run-service.ts'
-
-// Client commands should not pay for loading the servers: compositions are imported when they are started.
 
 interface ServiceOptions extends GlobalOptions {
   readonly host?: string
@@ -103,10 +100,13 @@ async function run(
   options: ServiceOptions,
   start: (logger: Logger, signal: AbortSignal) => Promise<Started>,
 ): Promise<void> {
+  const [{ currentPlugin }, { createLogger }] = await Promise.all([
+    import('../../platform/current-plugin.ts'),
+    import('../../../libs/telemetry/logger.ts'),
+  ])
   const pretty = process.stdout.isTTY && !options.json
   const output = pretty ? undefined : holdOutput({ write: (line) => void process.stdout.write(line) })
   const logger = createLogger({ level: config.log.level, pretty, ...(output === undefined ? {} : { destination: output }) })
-  const { currentPlugin } = await import('../../platform/current-plugin.ts')
   let code: number
   try {
     code = await runService({

@@ -16,13 +16,15 @@ export interface Take {
   readonly retryAfterMs: number
 }
 
+/** Below the microsecond that Postgres keeps: a call that is due must not fail because the TAT was rounded. */
+const SLACK_MS = 0.00075
+
 /** Pure: takes up to `wanted` tokens at time `now`. */
 export function take(limit: RateLimit, tat: number, now: number, wanted: number): Take {
   const period = limit.periodSeconds * 1000
   const interval = period / limit.calls
   const base = Math.max(tat, now)
-  // half a microsecond of slack: what is due by the clock must not fail for a rounding error
-  const room = Math.floor((now + period - base) / interval + 1e-6)
+  const room = Math.floor((now + period - base + SLACK_MS) / interval)
   const granted = Math.max(0, Math.min(wanted, room))
   const next = granted > 0 ? base + granted * interval : tat
   const retryAfterMs = Math.max(0, Math.max(next, now) + interval - (now + period))

@@ -12,16 +12,15 @@ export interface RateTokens {
 
 // gcra.ts in SQL. $2 calls, $3 period in seconds, $4 wanted. The row lock makes concurrent takers queue up; a taker that waited
 // sees the winner's TAT, and `now` only a little old, which grants rather too little than too much.
-const TAKE: Statement = {
-  name: 'rate_tokens_take',
-  text: `
+/** `now`: the SQL for the time of the call. */
+export const takeSql = (now: string): string => `
     with limits as (
-      select $3::float8 / $2::float8 as interval, statement_timestamp() as now
+      select $3::float8 / $2::float8 as interval, ${now} as now
     ), held as (
       select plugin, tat from xcore.rate_limits where plugin = $1 for update
     ), room as (
       select plugin, tat, now, interval, greatest(tat, now) as base,
-        greatest(0, least($4::int, floor(extract(epoch from now - greatest(tat, now))::float8 / interval + $2::float8 + 1e-6)::int)) as granted
+        greatest(0, least($4::int, floor((extract(epoch from now - greatest(tat, now))::float8 + $3::float8 + 0.00000075) / interval)::int)) as granted
       from held, limits
     ), taken as (
       update xcore.rate_limits r
@@ -31,8 +30,9 @@ const TAKE: Statement = {
     select granted,
       greatest(0, extract(epoch from (greatest(case when granted > 0 then base + granted * interval * interval '1 second' else tat end, now) - now))::float8
         + interval - $3::float8) as retry_after
-    from room`,
-}
+    from room`
+
+const TAKE: Statement = { name: 'rate_tokens_take', text: takeSql('statement_timestamp()') }
 
 const CREATE: Statement = {
   name: 'rate_tokens_create',

@@ -48,7 +48,11 @@ export function done(fields: JsonObject = {}): HandlerResult {
 }
 
 export function failed(code: string, options: { retryable?: boolean; details?: Json } = {}): HandlerResult {
-  return { kind: 'error', retryable: options.retryable ?? false, error: { code, message: `failed with ${code}`, ...(options.details === undefined ? {} : { details: options.details }) } }
+  return {
+    kind: 'error',
+    retryable: options.retryable ?? false,
+    error: { code, message: `failed with ${code}`, ...(options.details === undefined ? {} : { details: options.details }) },
+  }
 }
 
 export function threw(message: string): HandlerResult {

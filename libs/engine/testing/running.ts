@@ -43,14 +43,26 @@ export async function testEngine(plugins: PluginDirectory, options: TestEngineOp
   const notifications = createNotifications({ url, logger: testLogger })
   stack.defer(() => notifications.stop())
   await notifications.start()
-  const queue = createPgBossQueue({ url, database, claims, notifications, logger: testLogger, pollMs: 50, superviseSeconds: 1, heartbeatSeconds: 10 })
+  const queue = createPgBossQueue({
+    url,
+    database,
+    claims,
+    notifications,
+    logger: testLogger,
+    pollMs: 50,
+    superviseSeconds: 1,
+    heartbeatSeconds: 10,
+  })
   stack.defer(() => queue.stop())
   await queue.start()
   await queue.declare(plugins.runnable().map((plugin) => plugin.name))
   const metrics = createMetrics()
   const engine = createEngine({ database, queue, notifications, plugins, metrics, logger: testLogger, worker: 'test/1', ...options })
   stack.defer(() => engine.close())
-  const consumers = engine.consumers({ groups: [EVERYTHING], ...(options.heartbeatSeconds === undefined ? {} : { heartbeatSeconds: options.heartbeatSeconds }) })
+  const consumers = engine.consumers({
+    groups: [EVERYTHING],
+    ...(options.heartbeatSeconds === undefined ? {} : { heartbeatSeconds: options.heartbeatSeconds }),
+  })
   if (options.consume !== false) {
     await consumers.start()
     stack.defer(() => consumers.stop(2_000))

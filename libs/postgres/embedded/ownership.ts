@@ -1,4 +1,4 @@
-import { link, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { constants, copyFile, link, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { XCoreError } from '../../errors/index.ts'
 import { fieldsOf } from './fields.ts'
 import { startOf } from './processes.ts'
@@ -42,12 +42,20 @@ export async function acquireOwnership(file: string, folder: string): Promise<Ow
 
 async function tryLink(draft: string, file: string): Promise<boolean> {
   try {
-    await link(draft, file)
+    // Some file systems know no hard links.
+    await link(draft, file).catch((error: unknown) => {
+      if (codeOf(error) === 'EEXIST') throw error
+      return copyFile(draft, file, constants.COPYFILE_EXCL)
+    })
     return true
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false
+    if (codeOf(error) === 'EEXIST') return false
     throw error
   }
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
 }
 
 /** Whether the folder was claimed by a process that is gone. */

@@ -33,6 +33,8 @@ const SCHEMA = 'pgboss'
 // pg-boss removes what waits longer than this; ours may wait as long as it takes.
 const KEEP_SECONDS = 60 * 60 * 24 * 365 * 20
 const DAY_SECONDS = 60 * 60 * 24
+// pg-boss reads this row of a delete; a transaction that only records statements has none.
+const NOTHING_DELETED = { count: '0', ids: [], retained: 0 }
 
 /**
  * pg-boss 12 as the queue. Jobs are put on it inside the caller's transaction and deleted from it in the transaction that settles
@@ -98,9 +100,15 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
   }
 
   async function remove(sql: Sql, entries: readonly Pick<QueueEntry, 'jobId' | 'plugin'>[]): Promise<void> {
-    const db = bossSql(sql, true)
+    const db = bossSql(sql, true, NOTHING_DELETED)
     await Promise.all(
-      [...Map.groupBy(entries, (entry) => entry.plugin)].map(([plugin, rows]) => boss.deleteJob(plugin, rows.map((row) => row.jobId), { db })),
+      [...Map.groupBy(entries, (entry) => entry.plugin)].map(([plugin, rows]) =>
+        boss.deleteJob(
+          plugin,
+          rows.map((row) => row.jobId),
+          { db },
+        ),
+      ),
     )
   }
 
@@ -108,8 +116,14 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
     if (retries.length === 0) return
     // Both statements leave together and run in this order.
     await Promise.all([
-      remove(sql, retries.map(({ claim }) => claim)),
-      insert(sql, retries.map(({ claim, priority, runAt }) => ({ ...claim, priority, runAt }))),
+      remove(
+        sql,
+        retries.map(({ claim }) => claim),
+      ),
+      insert(
+        sql,
+        retries.map(({ claim, priority, runAt }) => ({ ...claim, priority, runAt })),
+      ),
     ])
   }
 
@@ -152,7 +166,13 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
     async heartbeat(held) {
       const db = bossSql(claims, true)
       await Promise.all(
-        [...Map.groupBy(held, (claim) => claim.plugin)].map(([plugin, rows]) => boss.touch(plugin, rows.map((claim) => claim.jobId), { db })),
+        [...Map.groupBy(held, (claim) => claim.plugin)].map(([plugin, rows]) =>
+          boss.touch(
+            plugin,
+            rows.map((claim) => claim.jobId),
+            { db },
+          ),
+        ),
       )
     },
 

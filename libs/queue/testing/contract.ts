@@ -19,7 +19,14 @@ export interface Skip {
 }
 
 const CASES: readonly ContractCase[] = [
-  ...declareCases, ...enqueueCases, ...claimCases, ...wakeCases, ...settleCases, ...readCases, ...loadCases, ...lostCases,
+  ...declareCases,
+  ...enqueueCases,
+  ...claimCases,
+  ...wakeCases,
+  ...settleCases,
+  ...readCases,
+  ...loadCases,
+  ...lostCases,
 ]
 
 /**
@@ -44,7 +51,10 @@ export function queueContract(driver: string, makeStore: () => Promise<QueueStor
     describe('one by one', () => CASES.filter((each) => each.slow === undefined).forEach(declare))
     describe('at the same time', { concurrency: true }, () => CASES.filter((each) => each.slow === true).forEach(declare))
     test('every skip names a case', () => {
-      assert.deepEqual(skips.filter((skip) => !CASES.some(({ name }) => name === skip.name)), [])
+      assert.deepEqual(
+        skips.filter((skip) => !CASES.some(({ name }) => name === skip.name)),
+        [],
+      )
     })
   })
 }

@@ -54,7 +54,12 @@ export async function put(harness: QueueHarness, queue: Queue, added: readonly Q
 }
 
 /** Declares a plugin and puts `count` new jobs on its queue. */
-export async function filled(harness: QueueHarness, queue: Queue, count: number, settings: Partial<Pick<QueueEntry, 'priority' | 'runAt'>> = {}) {
+export async function filled(
+  harness: QueueHarness,
+  queue: Queue,
+  count: number,
+  settings: Partial<Pick<QueueEntry, 'priority' | 'runAt'>> = {},
+) {
   const plugin = freshPlugin()
   await queue.declare([plugin])
   const added = entries(plugin, count, settings)

@@ -8,7 +8,6 @@ import { bundlePlugin } from './host/bundle-plugin.ts'
 import { bundleProgram } from './host/bundle-program.ts'
 import { engineOperations } from './host/calls.ts'
 import { findTools, readUidMap } from './host/detect.ts'
-import { demand, permissionsOf } from './host/permissions.ts'
 import { SandboxedPlugin } from './host/plugin.ts'
 import { probe } from './host/probe.ts'
 import type { Probed } from './host/probe.ts'
@@ -95,12 +94,11 @@ export function createSandboxedRunner(options: SandboxedRunnerOptions): Sandboxe
       uid: probed.ring === 'permission' || process.getuid?.() !== 0 ? null : sandboxUid(process.pid, slot, uidMap),
       tools,
     }
-    const allowed = permissionsOf(manifest)
+    const { permissions } = source
     const supervisor = new Supervisor({
       source,
       ring: probed.ring,
       now: () => Date.now(),
-      mayReceive: (event) => allowed(`events:${event}`, 'subscribe'),
       onRestart: (reason) => options.onRestart?.(manifest.name, reason),
       process: () => ({
         plan,
@@ -115,19 +113,20 @@ export function createSandboxedRunner(options: SandboxedRunnerOptions): Sandboxe
           config: manifest.config,
           maxAttempts: manifest.runtime.retry.maxAttempts,
           deadlines: source.deadlines,
-          services: [],
+          services: Object.keys(source.services),
+          permissions: manifest.permissions === null ? null : [...manifest.permissions],
           level: source.logger.level,
         },
       }),
       operations: (own) =>
         engineOperations({
           plugin: manifest.name,
-          allowed,
+          permissions,
           platform: source.platform,
           now: source.now,
           contextOf: (work) => own.contextOf(work),
           subscribe: async (subscription) => {
-            demand(allowed, manifest.name, `events:${subscription.pattern}`, 'subscribe')
+            permissions.check(`events:${subscription.pattern}`, 'subscribe')
             await own.subscribe(subscription)
           },
           unsubscribe: (id) => own.unsubscribe(id),
@@ -135,7 +134,7 @@ export function createSandboxedRunner(options: SandboxedRunnerOptions): Sandboxe
     })
     try {
       await supervisor.load()
-      for (const { pattern } of supervisor.subscriptions()) demand(allowed, manifest.name, `events:${pattern}`, 'subscribe')
+      for (const { pattern } of supervisor.subscriptions()) permissions.check(`events:${pattern}`, 'subscribe')
     } catch (thrown) {
       await supervisor.unload().catch(() => {})
       if (thrown instanceof XCoreError && thrown.code !== 'internal_error') throw thrown

@@ -3,6 +3,7 @@ import type { Engine, SubmitRequest } from '../../../engine/port.ts'
 import { XCoreError } from '../../../errors/index.ts'
 import type { Job, PluginName } from '../../../event-log/index.ts'
 import { isTerminal } from '../../../event-log/index.ts'
+import type { Permissions } from '../../permissions/permissions.ts'
 import { jsonArgument, secondsArgument } from './arguments.ts'
 import { needsDatabase } from './job-context.ts'
 import { originOf, outside, running } from './running.ts'
@@ -13,11 +14,13 @@ const DEFAULT_TIMEOUT_SECONDS = 30
 export class TrustedCalls {
   readonly #plugin: PluginName
   readonly #engine: Pick<Engine, 'submit' | 'wait'>
+  readonly #permissions: Permissions
   readonly #now: () => Date
 
-  constructor(plugin: PluginName, engine: Pick<Engine, 'submit' | 'wait'>, now: () => Date) {
+  constructor(plugin: PluginName, engine: Pick<Engine, 'submit' | 'wait'>, permissions: Permissions, now: () => Date) {
     this.#plugin = plugin
     this.#engine = engine
+    this.#permissions = permissions
     this.#now = now
   }
 
@@ -56,6 +59,8 @@ export class TrustedCalls {
   }
 
   #request(plugin: string, action: string, payload: unknown, what: string): SubmitRequest {
+    // Its own actions need no permission: they are this code.
+    if (plugin !== this.#plugin) this.#permissions.check(`plugin:${plugin}`, 'execute')
     return { plugin, action, payload: jsonArgument(payload, `payload of ${what}`), source: 'plugin', ...originOf(this.#plugin, what) }
   }
 

@@ -4,6 +4,7 @@ import { XCoreError, messageOf } from '../../../errors/index.ts'
 import type { PluginName } from '../../../event-log/index.ts'
 import { compileGlob, globProblem } from '../../../event-log/glob.ts'
 import type { Logger } from '../../../telemetry/logger.ts'
+import type { Permissions } from '../../permissions/permissions.ts'
 import { isFunction, type PluginFunction } from '../../narrowing.ts'
 import { jsonArgument, secondsArgument } from './arguments.ts'
 import { needsDatabase } from './job-context.ts'
@@ -19,6 +20,7 @@ export interface EventsOptions {
   readonly maxAttempts: number
   readonly engine: Pick<Engine, 'emit'>
   readonly registry: SubscriptionRegistry
+  readonly permissions: Permissions
   readonly logger: Logger
 }
 
@@ -88,7 +90,7 @@ export class TrustedEvents implements PluginEvents {
   }
 
   async emit(name: string, data: unknown = {}, options: EmitOptions = {}): Promise<string> {
-    const { plugin, engine } = this.#options
+    const { plugin, engine, permissions } = this.#options
     const { delaySeconds, idempotencyKey } = options
     if (
       typeof name !== 'string' ||
@@ -99,6 +101,7 @@ export class TrustedEvents implements PluginEvents {
     ) {
       throw bad(`events.emit: expected a name of 1 to ${MAX_EVENT_NAME} characters without spaces, found ${shown(name)}`)
     }
+    permissions.check(`events:${name}`, 'emit')
     if (options.tx !== undefined) throw needsDatabase('events.emit with tx')
     const request = {
       name,
@@ -124,6 +127,7 @@ export class TrustedEvents implements PluginEvents {
     if (!Number.isInteger(priority) || priority < 0 || priority > 100) {
       throw bad(`events.on: expected a whole number from 0 to 100 as priority of ${pattern}, found ${shown(priority)}`)
     }
+    this.#options.permissions.check(`events:${pattern}`, 'subscribe')
     const id = this.#freeId(pattern, handler, options.id)
     const entry: Entry = { subscription: { plugin, id, pattern, priority, once, maxAttempts }, handler, fits: compileGlob(pattern) }
     this.#entries.set(id, entry)

@@ -68,8 +68,6 @@ export class TrustedPlugin implements LoadedPlugin {
 
   async execute(invocation: Invocation): Promise<HandlerResult> {
     const { job, deadline, signal } = invocation
-    const handling = this.#handling(job)
-    if (!handling.found) return handling.result
     const context = new TrustedJobContext(invocation, this.#parts.source.logger)
     const current: Running = {
       plugin: job.plugin,
@@ -77,11 +75,14 @@ export class TrustedPlugin implements LoadedPlugin {
       traceparent: job.meta.traceparent,
       deadline,
       signal,
+      permissions: this.#parts.source.permissions,
       get logger() {
         return context.logger
       },
     }
     return running.run(current, async () => {
+      const handling = this.#handling(job)
+      if (!handling.found) return handling.result
       try {
         return returned(await handling.run(context))
       } catch (thrown) {
@@ -94,7 +95,7 @@ export class TrustedPlugin implements LoadedPlugin {
     const { source, instance, events, gone } = this.#parts
     events.close()
     try {
-      await running.run(inHook(source.manifest.name, source.logger), () =>
+      await running.run(inHook(source.manifest.name, source.logger, source.permissions), () =>
         withDeadline(source.deadlines.unload, 'onUnload', () => instance.onUnload()),
       )
     } catch (thrown) {
@@ -145,6 +146,8 @@ export class TrustedPlugin implements LoadedPlugin {
     const handler = delivered === undefined ? undefined : events.handlerOf(delivered.subscription)
     if (delivered === undefined || handler === undefined)
       return missing(job, `the subscription ${delivered?.subscription ?? '(none)'} to ${job.name}`)
+    // The pattern was allowed; what it brings may not be: `allow events:*` after `deny events:salary.*`.
+    if (!permits(() => this.#parts.source.permissions.check(`events:${job.name}`, 'subscribe'))) return denied(job)
     const message: EventMessage<unknown> = {
       id: delivered.id,
       name: job.name,
@@ -155,6 +158,19 @@ export class TrustedPlugin implements LoadedPlugin {
     }
     return { found: true, run: (context) => handler.call(instance, message, context) }
   }
+}
+
+function permits(check: () => void): boolean {
+  try {
+    check()
+    return true
+  } catch {
+    return false
+  }
+}
+
+function denied(job: Job): Handling {
+  return { found: false, result: refused('permission_denied', `plugin ${job.plugin} may not subscribe events:${job.name}`) }
 }
 
 function missing(job: Job, what: string): Handling {

@@ -1,15 +1,13 @@
 import type { TrustedBase } from '@xcore/sdk'
 import type { Middleware } from 'koa'
 import { XCoreError } from '../../../errors/index.ts'
-import type { PluginName } from '../../../event-log/index.ts'
-import type { Logger } from '../../../telemetry/logger.ts'
+import type { PluginSource } from '../../runner.ts'
 import { running, type Running } from './running.ts'
 
 /** The plugin's router as one middleware; null: it has none. Throws XCoreError `plugin_load_failed`. */
 export async function pluginRoutes(
   instance: TrustedBase,
-  plugin: PluginName,
-  logger: Logger,
+  { manifest, logger, permissions }: Pick<PluginSource, 'manifest' | 'logger' | 'permissions'>,
   signal: AbortSignal,
 ): Promise<Middleware | null> {
   const router = await instance.getRouter?.()
@@ -24,7 +22,7 @@ export async function pluginRoutes(
   }
   return (ctx, next) => {
     const traceparent = ctx.get('traceparent') || undefined
-    const request: Running = { plugin, job: null, traceparent, deadline: null, signal, logger }
+    const request: Running = { plugin: manifest.name, job: null, traceparent, deadline: null, signal, logger, permissions }
     return running.run(request, async () => {
       await routes(ctx, async () => {
         await allowedMethods(ctx, next)

@@ -26,10 +26,13 @@ export async function loadInstance(source: PluginSource, instantiated: () => Pro
     maxAttempts: manifest.runtime.retry.maxAttempts,
     engine: platform.engine,
     registry: platform.subscriptions,
+    permissions: source.permissions,
     logger: source.logger,
   })
   try {
-    const parts = await running.run(inHook(manifest.name, source.logger), () => start(source, instantiated, events, gone.signal))
+    const parts = await running.run(inHook(manifest.name, source.logger, source.permissions), () =>
+      start(source, instantiated, events, gone.signal),
+    )
     await events.publish()
     return new TrustedPlugin({ source, events, gone, ...parts })
   } catch (thrown) {
@@ -47,20 +50,20 @@ async function start(
   events: TrustedEvents,
   signal: AbortSignal,
 ): Promise<Pick<TrustedPluginParts, 'instance' | 'actions' | 'middleware'>> {
-  const { manifest, deadlines, logger } = source
+  const { manifest, deadlines } = source
   const instance = await withDeadline(deadlines.load, `the import of ${manifest.entryPoint}`, instantiated)
   inject(instance, source, events, signal)
   await withDeadline(deadlines.load, 'onLoad', () => instance.onLoad()).catch((thrown: unknown) => {
     throw new XCoreError('plugin_load_failed', `onLoad of plugin ${manifest.name} failed: ${messageOf(thrown)}`, { cause: thrown })
   })
   const actions = declaredActions(instance.actions)
-  const middleware = await withDeadline(deadlines.load, 'getRouter', () => pluginRoutes(instance, manifest.name, logger, signal))
+  const middleware = await withDeadline(deadlines.load, 'getRouter', () => pluginRoutes(instance, source, signal))
   return { instance, actions, middleware }
 }
 
 function inject(instance: TrustedBase, source: PluginSource, events: TrustedEvents, signal: AbortSignal): void {
   const { manifest, platform } = source
-  const calls = new TrustedCalls(manifest.name, platform.engine, source.now)
+  const calls = new TrustedCalls(manifest.name, platform.engine, source.permissions, source.now)
   const ctx: PluginContext = {
     name: manifest.name,
     version: manifest.version,
@@ -71,6 +74,7 @@ function inject(instance: TrustedBase, source: PluginSource, events: TrustedEven
     },
     events,
     metrics: source.metrics,
+    permissions: source.permissions,
     signal,
   }
   attach(instance, {
@@ -82,8 +86,11 @@ function inject(instance: TrustedBase, source: PluginSource, events: TrustedEven
   })
 }
 
+/** Services with a resource kind of their own. */
+const CHECKED_BY_USE: readonly string[] = ['db', 'cache']
+
 function serviceDirectory(source: PluginSource, signal: AbortSignal): (name: string) => unknown {
-  const { manifest, folder, logger, services } = source
+  const { manifest, folder, logger, services, permissions } = source
   const made = new Map<string, unknown>()
   return (name) => {
     const factory = Object.hasOwn(services, name) ? services[name] : undefined
@@ -94,7 +101,10 @@ function serviceDirectory(source: PluginSource, signal: AbortSignal): (name: str
         `getService: plugin ${manifest.name} asked for ${JSON.stringify(name)}; expected one of: ${names.join(', ') || '(this host has no services)'}.${didYouMean(String(name), names)}`,
       )
     }
-    if (!made.has(name)) made.set(name, factory({ name: manifest.name, version: manifest.version, folder, logger, signal }))
+    // Each use of these is checked by the service itself: a rule on the service as a whole is only needed to forbid it.
+    if (CHECKED_BY_USE.includes(name)) permissions.checkUnlessUnsaid(`service:${name}`, 'execute')
+    else permissions.check(`service:${name}`, 'execute')
+    if (!made.has(name)) made.set(name, factory({ name: manifest.name, version: manifest.version, folder, logger, permissions, signal }))
     return made.get(name)
   }
 }

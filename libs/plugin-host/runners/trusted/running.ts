@@ -3,6 +3,8 @@ import { XCoreError } from '../../../errors/index.ts'
 import type { Origin } from '../../../engine/port.ts'
 import type { Job, PluginName } from '../../../event-log/index.ts'
 import type { Logger } from '../../../telemetry/logger.ts'
+import { provideHostCheck } from '../../../sdk/fetch.ts'
+import type { Permissions } from '../../permissions/permissions.ts'
 
 /** How many events, calls and enqueues may lie between an outside request and a job. */
 export const MAX_DEPTH = 32
@@ -15,14 +17,17 @@ export interface Running {
   readonly deadline: Date | null
   readonly signal: AbortSignal | null
   readonly logger: Logger
+  readonly permissions: Permissions
 }
 
 /** Follows plugin code through its awaits, so that what it asks for is joined to what it runs for. */
 export const running = new AsyncLocalStorage<Running | undefined>()
 
+provideHostCheck((resource, verb) => running.getStore()?.permissions.check(resource, verb))
+
 /** What the hooks of a plugin run for: nothing but themselves. */
-export function inHook(plugin: PluginName, logger: Logger): Running {
-  return { plugin, job: null, traceparent: undefined, deadline: null, signal: null, logger }
+export function inHook(plugin: PluginName, logger: Logger, permissions: Permissions): Running {
+  return { plugin, job: null, traceparent: undefined, deadline: null, signal: null, logger, permissions }
 }
 
 /** Runs the platform's own code on behalf of a plugin: what it opens and starts there is not the plugin's. */

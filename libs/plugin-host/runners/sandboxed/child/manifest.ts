@@ -1,4 +1,4 @@
-import type { Manifest } from '../../../../manifest/manifest.ts'
+import type { Manifest, Permission } from '../../../../manifest/manifest.ts'
 import { pluginName } from '../../../../event-log/ids.ts'
 import type { JsonObject } from '../../../../event-log/json.ts'
 import type { InitFrame } from '../wire/frames.ts'
@@ -15,7 +15,7 @@ export function innerManifest(init: InitFrame): Manifest {
     frameworkVersion: '*',
     entryPoint: init.entryPoint,
     requires: [],
-    permissions: null,
+    permissions: init.permissions === null ? null : init.permissions.filter(isRule),
     env: init.env,
     envConfiguration: { inject: false, envFile: '.env' },
     resources: { timeoutSeconds: 0, maxMemoryMb: 0, maxDiskMb: 0, rateLimit: null },
@@ -30,6 +30,10 @@ export function innerManifest(init: InitFrame): Manifest {
     actions: {},
     source: { file: 'plugin.yaml', lines: {} },
   }
+}
+
+function isRule(rule: unknown): rule is Permission {
+  return typeof rule === 'object' && rule !== null && 'resource' in rule
 }
 
 // It came over the wire as JSON.

@@ -12,6 +12,7 @@ import type { FromHost, InitFrame, JobFrame, RouteFrame } from '../wire/frames.t
 import type { Duplex } from 'node:stream'
 import { wireLogger } from './logger.ts'
 import { innerManifest } from './manifest.ts'
+import { innerPermissions } from './permissions.ts'
 import { blankJob, remoteMetrics, remotePlatform, told } from './platform.ts'
 import { Remote, caller } from './remote.ts'
 
@@ -83,8 +84,10 @@ export function runSandbox(options: SandboxOptions): void {
   }
 
   function sourceOf(init: InitFrame): Parameters<typeof loadInstance>[0] {
+    const manifest = innerManifest(init)
     return {
-      manifest: innerManifest(init),
+      manifest,
+      permissions: innerPermissions(manifest),
       folder: '',
       env: Object.freeze({ ...init.env }),
       logger: wireLogger(channel, init.level),

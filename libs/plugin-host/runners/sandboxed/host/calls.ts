@@ -5,11 +5,10 @@ import { XCoreError } from '../../../../errors/index.ts'
 import { isTerminal, jobId, pluginName } from '../../../../event-log/index.ts'
 import type { Job, Json } from '../../../../event-log/index.ts'
 import type { Origin } from '../../../../engine/port.ts'
+import type { Permissions } from '../../../permissions/permissions.ts'
 import type { PluginPlatform } from '../../../port.ts'
 import { MAX_DEPTH } from '../../trusted/running.ts'
 import type { CallFrame, SubscriptionFrame } from '../wire/frames.ts'
-import { demand } from './permissions.ts'
-import type { Allowed } from './permissions.ts'
 import type { Work } from './process.ts'
 
 /** What the sandboxed code runs for, as the host knows it: the sandbox is never asked. */
@@ -23,7 +22,7 @@ export interface WorkContext {
 
 export interface CallContext {
   readonly plugin: string
-  readonly allowed: Allowed
+  readonly permissions: Permissions
   readonly platform: PluginPlatform
   readonly now: () => Date
   readonly contextOf: (work: Work) => WorkContext
@@ -94,13 +93,13 @@ const MAX_SUBMITTED = 10_000
 
 /** Jobs, events and subscriptions, as the engine does them, under the plugin's own name. */
 export function engineOperations(context: CallContext): Readonly<Record<string, Operation>> {
-  const { plugin, allowed, platform, contextOf } = context
+  const { plugin, permissions, platform, contextOf } = context
   const { engine } = platform
   return {
     submit: operation('submit', Submit, async ({ payload, runAt, ...args }, work) => {
       const current = contextOf(work)
       // What it asks of itself needs no permission.
-      if (args.plugin !== plugin) demand(allowed, plugin, `plugin:${args.plugin}`, 'execute')
+      if (args.plugin !== plugin) permissions.check(`plugin:${args.plugin}`, 'execute')
       const request = {
         ...args,
         payload: json(payload),
@@ -113,7 +112,7 @@ export function engineOperations(context: CallContext): Readonly<Record<string, 
       return { jobId: submitted.jobId, state: submitted.state, replayed: submitted.replayed }
     }),
     emit: operation('emit', Emit, async ({ data, ...args }, work) => {
-      demand(allowed, plugin, `events:${args.name}`, 'emit')
+      permissions.check(`events:${args.name}`, 'emit')
       const { eventId, replayed } = await engine.emit({
         ...args,
         data: json(data),

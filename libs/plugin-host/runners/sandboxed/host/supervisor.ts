@@ -3,7 +3,8 @@ import type { Subscription } from '../../../../engine/port.ts'
 import { XCoreError, messageOf } from '../../../../errors/index.ts'
 import type { Job, JobId } from '../../../../event-log/index.ts'
 import type { PluginSource, SandboxStatus } from '../../../runner.ts'
-import type { JobFrame, RouteFrame, SubscriptionFrame } from '../wire/frames.ts'
+import type { CallFrame, JobFrame, RouteFrame, SubscriptionFrame } from '../wire/frames.ts'
+import { running } from '../../trusted/running.ts'
 import { dispatch } from './calls.ts'
 import type { Operation, WorkContext } from './calls.ts'
 import { Gate } from './gate.ts'
@@ -25,8 +26,6 @@ export interface SupervisorOptions {
   /** Everything of a process but what the supervisor adds. Called for each start: a new process may get another user. */
   readonly process: () => Omit<ProcessOptions, 'onCall' | 'onMetric'>
   readonly operations: (supervisor: Supervisor) => Readonly<Record<string, Operation>>
-  /** Whether an event may be delivered to the plugin. */
-  readonly mayReceive: (eventName: string) => boolean
   readonly onRestart: (reason: string) => void
   readonly now: () => number
 }
@@ -82,10 +81,8 @@ export class Supervisor {
 
   async execute(invocation: Invocation): Promise<HandlerResult> {
     const { job, signal } = invocation
-    if (job.kind === 'event' && !this.#options.mayReceive(job.name)) {
-      const message = `plugin ${job.plugin} may not subscribe to events:${job.name}; add it to permissions in plugin.yaml if it should`
-      return { kind: 'error', retryable: false, error: { code: 'permission_denied', message } }
-    }
+    const denied = this.#denied(job)
+    if (denied !== undefined) return denied
     const alone = this.#suspects.has(job.id)
     const leave = await this.#gate.enter(alone, patience(invocation, this.#options.now()))
     if (leave === undefined) return interrupted('another job of the plugin runs alone in its sandbox')
@@ -207,6 +204,28 @@ export class Supervisor {
     return { kind: 'threw', error: { code: codeOf(end.reason), message: `the sandbox of plugin ${name} ended: ${end.message}` } }
   }
 
+  /** The pattern was allowed; what it brings may not be. */
+  #denied(job: Job): HandlerResult | undefined {
+    if (job.kind !== 'event') return undefined
+    const { source } = this.#options
+    try {
+      const current = { plugin: job.plugin, job, traceparent: undefined, deadline: null, signal: null, logger: source.logger, permissions: source.permissions }
+      running.run(current, () => source.permissions.check(`events:${job.name}`, 'subscribe'))
+      return undefined
+    } catch (thrown) {
+      return { kind: 'error', retryable: false, error: { code: 'permission_denied', message: messageOf(thrown) } }
+    }
+  }
+
+  /** What the sandbox asks for is done in the name of the job or request that it belongs to, as if the plugin ran here. */
+  #call(work: Work, frame: CallFrame): Promise<unknown> {
+    const { source } = this.#options
+    const { job, traceparent, deadline } = this.contextOf(work)
+    const { manifest, permissions } = source
+    const current = { plugin: manifest.name, job, traceparent, deadline, signal: work.signal, logger: work.logger, permissions }
+    return running.run(current, () => dispatch(this.#operations, frame, work))
+  }
+
   #aborted(process: SandboxProcess, work: Work, signal: AbortSignal): void {
     const reason: unknown = signal.reason
     const why = reason instanceof DOMException ? reason : new DOMException('the job was given up', 'AbortError')
@@ -244,7 +263,7 @@ export class Supervisor {
     try {
       const { process, loaded } = await SandboxProcess.start({
         ...options(),
-        onCall: (work, frame) => dispatch(this.#operations, frame, work),
+        onCall: (work, frame) => this.#call(work, frame),
         onMetric: ({ kind, name, value }) => this.#options.source.metrics[kind](name, value),
       })
       this.#process = process

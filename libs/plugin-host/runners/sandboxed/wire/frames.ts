@@ -173,6 +173,8 @@ const Init = Type.Object({
   deadlines: Type.Object({ load: Type.Number(), unload: Type.Number() }),
   /** Names of the services that `getService` knows. */
   services: Type.Array(Type.String()),
+  /** Of the manifest; for `ctx.permissions.allows` only, the host checks by itself. */
+  permissions: Type.Union([Type.Null(), Type.Array(Any)]),
   level: Type.String(),
 })
 const RunJob = Type.Object({
