@@ -37,7 +37,7 @@ export interface Readiness {
 /** Everything the api needs; chosen in compose.ts. */
 export interface ApiDeps {
   readonly engine: Engine
-  readonly host: Pick<PluginHost, 'statuses' | 'status' | 'routes' | 'find' | 'refusal' | 'runnable'>
+  readonly host: Pick<PluginHost, 'statuses' | 'status' | 'routes' | 'find' | 'refusal'>
   readonly queue: Pick<Queue, 'depths'>
   readonly metrics: ApiMetrics
   readonly logger: Logger
