@@ -10,6 +10,7 @@ const SHOP: PluginStatus = {
   version: '1.2.3',
   state: 'ready',
   manifest: { name: 'shop' },
+  paused: false,
   lastError: null,
   sandbox: null,
   actions: [

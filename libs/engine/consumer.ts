@@ -25,6 +25,7 @@ export interface ConsumerOptions extends JobRunContext {
  */
 export interface Consumer {
   readonly plugin: PluginName
+  /** Claims, or claims again after a pause. */
   start(): void
   /** No more claims; what runs goes on. */
   pause(): void
@@ -201,6 +202,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   return {
     plugin: name,
     start() {
+      if (!paused) return wake()
       paused = false
       unlisten.push(queue.onReady(name, wake), slots.onFree(pump))
       wake()

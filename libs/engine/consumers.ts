@@ -1,9 +1,11 @@
 import { jobId } from '../event-log/index.ts'
+import type { PluginName } from '../event-log/index.ts'
 import { compileGlob } from '../event-log/glob.ts'
 import type { Notifications } from '../postgres/notifications.ts'
-import type { RetryEntry } from '../queue/index.ts'
 import { createConsumer } from './consumer.ts'
 import type { Consumer, ConsumerOptions } from './consumer.ts'
+import { handBack } from './hand-back.ts'
+import type { PluginChanges } from './plugin-changes.ts'
 import { createSlots } from './slots.ts'
 
 /** Which plugins this process runs, and how many of their jobs at once. */
@@ -21,13 +23,17 @@ export const EVERYTHING: WorkerGroup = { name: 'default', plugins: ['*'], concur
 export interface ConsumersOptions extends Omit<ConsumerOptions, 'plugin' | 'slots'> {
   readonly notifications: Notifications
   readonly groups: readonly WorkerGroup[]
+  /** Plugins that come and go. Default: those that are ready at `start` stay. */
+  readonly changes?: PluginChanges
   /** Default 5. Must be well below the queue's own heartbeat limit. */
   readonly heartbeatSeconds?: number
+  /** How long jobs of a plugin that goes may still run before they are handed back. Default 20. */
+  readonly unloadSeconds?: number
 }
 
 /** The part of a process that runs jobs. */
 export interface Consumers {
-  /** Starts a consumer for each ready plugin of the groups. */
+  /** Starts a consumer for each ready plugin of the groups, and from then on for those that become ready. */
   start(): Promise<void>
   /** Claims no more, waits for what runs, and after `deadlineMs` hands back what still runs; outcomes are recorded. */
   stop(deadlineMs: number): Promise<void>
@@ -38,13 +44,18 @@ export interface Consumers {
 }
 
 export function createConsumers(options: ConsumersOptions): Consumers {
-  const { queue, logger, notifications } = options
-  const consumers: Consumer[] = []
+  const { queue, logger, notifications, changes } = options
+  const groups = options.groups.map((group) => ({ matchers: group.plugins.map(compileGlob), slots: createSlots(group.concurrency) }))
+  const consumers = new Map<string, Consumer>()
+  /** Of plugins that go: they claim no more, and what they hold runs on for a while. */
+  const ending = new Set<Consumer>()
   const unlisten: (() => void)[] = []
+  let stopping = false
   let beat: NodeJS.Timeout | undefined
   let beating: Promise<void> = Promise.resolve()
 
-  const held = () => consumers.flatMap((consumer) => consumer.held())
+  const all = () => [...consumers.values(), ...ending]
+  const held = () => all().flatMap((consumer) => consumer.held())
 
   async function heartbeat(): Promise<void> {
     const claims = held().map((run) => run.claim)
@@ -56,56 +67,66 @@ export function createConsumers(options: ConsumersOptions): Consumers {
     }
   }
 
+  /** A consumer for the plugin, in the first group that takes it; undefined: none does. */
+  function consumerFor(plugin: PluginName): Consumer | undefined {
+    const known = consumers.get(plugin)
+    if (known !== undefined) return known
+    const group = groups.find(({ matchers }) => matchers.some((matches) => matches(plugin)))
+    if (group === undefined) return undefined
+    const made = createConsumer({ ...options, plugin, slots: group.slots })
+    consumers.set(plugin, made)
+    return made
+  }
+
+  function run(consumer: Consumer): void {
+    if (changes?.isPaused(consumer.plugin) === true) consumer.pause()
+    else consumer.start()
+  }
+
+  /** Resolves, for a plugin that goes, when nothing of it runs here any more. */
+  async function follow(name: string): Promise<void> {
+    const plugin = options.plugins.find(name)
+    if (plugin !== undefined) {
+      await queue.declare([plugin.name])
+      const consumer = stopping ? undefined : consumerFor(plugin.name)
+      if (consumer !== undefined) run(consumer)
+      return
+    }
+    const consumer = consumers.get(name)
+    if (consumer === undefined) return
+    consumers.delete(name)
+    ending.add(consumer)
+    await handBack([consumer], (options.unloadSeconds ?? 20) * 1000, queue, logger)
+    ending.delete(consumer)
+  }
+
   return {
     async start() {
       unlisten.push(
         notifications.listen('xcore_cancelled', (payload) => {
-          for (const id of payload.split(' ')) consumers.some((consumer) => consumer.abort(jobId(id), 'cancelled'))
+          for (const id of payload.split(' ')) all().some((consumer) => consumer.abort(jobId(id), 'cancelled'))
         }),
       )
-      for (const group of options.groups) {
-        const matchers = group.plugins.map(compileGlob)
-        const slots = createSlots(group.concurrency)
-        for (const plugin of options.plugins.runnable()) {
-          if (!matchers.some((matches) => matches(plugin.name)) || consumers.some((consumer) => consumer.plugin === plugin.name)) continue
-          consumers.push(createConsumer({ ...options, plugin: plugin.name, slots }))
-        }
+      if (changes !== undefined) unlisten.push(changes.onChange(follow))
+      const names = options.plugins.runnable().map((plugin) => plugin.name)
+      await queue.declare(names)
+      for (const name of names) {
+        const consumer = consumerFor(name)
+        if (consumer !== undefined) run(consumer)
       }
-      await queue.declare(options.plugins.runnable().map((plugin) => plugin.name))
-      for (const consumer of consumers) consumer.start()
       beat = setInterval(() => (beating = heartbeat()), (options.heartbeatSeconds ?? 5) * 1000)
     },
 
     async stop(deadlineMs) {
+      stopping = true
       for (const off of unlisten.splice(0)) off()
-      for (const consumer of consumers) consumer.pause()
-      const drained = Promise.all(consumers.map((consumer) => consumer.drained()))
-      await within(deadlineMs, drained)
-      const left = held()
-      for (const run of left) run.abort('shutdown')
-      const ends = await Promise.all(left.map(async (run) => ({ run, how: await run.ended })))
-      const handBack = ends
-        .filter(({ how }) => how === 'hand back')
-        .map(({ run }): RetryEntry => ({ claim: run.claim, priority: run.job.priority, runAt: new Date() }))
-      if (handBack.length > 0) {
-        logger.info({ jobs: handBack.length }, 'jobs that still ran are handed back; no attempt is spent')
-        await queue.release(handBack).catch((err: unknown) => logger.warn({ err }, 'jobs could not be handed back; they are found as lost'))
-      }
-      // What is over may still wait to be recorded; the settler gives up by itself only when it is stopped.
-      await within(Math.max(1000, deadlineMs / 2), Promise.all(ends.filter(({ how }) => how === 'settling').map(({ run }) => run.over)))
+      await handBack(all(), deadlineMs, queue, logger)
       options.settler.stop()
       clearInterval(beat)
       await beating
     },
 
     busy: () => held().length,
-    plugins: () => consumers.map((consumer) => consumer.plugin),
+    plugins: () => [...consumers.keys()],
   }
-}
-
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, ms)
-  await Promise.race([work.then(() => undefined), promise])
-  clearTimeout(timer)
 }

@@ -12,7 +12,9 @@ import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
 import { createConsumers } from './consumers.ts'
 import type { Consumers, WorkerGroup } from './consumers.ts'
+import { createDeadJobEvents } from './dead-job-events.ts'
 import { createJobsReader } from './jobs-reader.ts'
+import type { PluginChanges } from './plugin-changes.ts'
 import type { PluginDirectory } from './plugin-port.ts'
 import type { Engine, SubscriptionRegistry } from './port.ts'
 import type { Stager } from './plugin-transaction.ts'
@@ -29,6 +31,8 @@ export interface EngineOptions {
   readonly queue: Queue
   readonly notifications: Notifications
   readonly plugins: PluginDirectory
+  /** Plugins that come and go while the process runs. Default: those that are ready when consumers start stay. */
+  readonly changes?: PluginChanges
   readonly metrics: Metrics
   readonly logger: Logger
   /** Names this process in the log: `host/pid`. */
@@ -42,6 +46,7 @@ export interface EngineOptions {
 export interface ConsumerSettings {
   readonly groups: readonly WorkerGroup[]
   readonly heartbeatSeconds?: number
+  readonly unloadSeconds?: number
 }
 
 /** The engine of one process, with what the composition wires to other parts. */
@@ -87,9 +92,13 @@ export function createEngine(options: EngineOptions): RunningEngine {
     logger,
     onCommit,
     transactional,
-    onSettled: (jobs) => waiters.settled(jobs.filter((job) => isTerminal(job.state))),
+    onSettled(jobs) {
+      waiters.settled(jobs.filter((job) => isTerminal(job.state)))
+      deadJobs.settled(jobs)
+    },
   })
   const { submit, emit, stageSubmit, stageEmit } = createSubmitter({ acceptance, transactional, plugins, metrics, clock, ids })
+  const deadJobs = createDeadJobEvents({ database, subscribers: createSubscribers(), emit, logger })
   const registry = createSubscriptionRegistry(database)
 
   return {
@@ -133,6 +142,7 @@ export function createEngine(options: EngineOptions): RunningEngine {
         queue,
         notifications,
         plugins,
+        ...(options.changes === undefined ? {} : { changes: options.changes }),
         metrics,
         logger,
         clock,
@@ -143,6 +153,7 @@ export function createEngine(options: EngineOptions): RunningEngine {
       }),
 
     async close() {
+      await deadJobs.drained()
       await acceptance.drained()
       settler.stop()
       await waiters.stop()

@@ -146,6 +146,22 @@ export const ERROR_CATALOGUE = {
     meaning: 'Redis, where the cache is kept, cannot be reached or refuses.',
     remedy: 'Check REDIS_URL, or unset it to keep the cache in Postgres.',
   },
+  plugin_migration_failed: {
+    meaning: 'A file in the `migrations` folder of a plugin failed, was changed after it was applied, or has a bad name.',
+    remedy: 'The message names file, line and column; the other plugins run.',
+  },
+  database_error: {
+    meaning: 'Postgres refused a statement of a plugin, or ended its transaction.',
+    remedy: 'The message holds the cause and the SQLSTATE, `details` the names of constraint, table and column.',
+  },
+  database_privilege_missing: {
+    meaning: 'The database user of XCore may not make the roles and schemas that the `db` service needs.',
+    remedy: 'Run the statements in the message as an administrator, or use no plugins that need `db`.',
+  },
+  quota_exceeded: {
+    meaning: 'The plugin’s files would take more than `resources.max_disk_mb`.',
+    remedy: 'Delete files, or raise the limit in plugin.yaml.',
+  },
   service_unknown: { meaning: '`getService` was called with a name that does not exist.', remedy: 'Use one of the names in the message.' },
 } as const satisfies Record<string, { readonly meaning: string; readonly remedy: string }>
 

@@ -1,71 +1,38 @@
-import type { PluginMetrics } from '@xcore/sdk'
 import { XCoreError, messageOf } from '../errors/index.ts'
-import type { PluginName } from '../event-log/index.ts'
-import { discoverPlugins, orderPlugins, readPluginEnv, type ExecutionMode, type Manifest } from '../manifest/index.ts'
-import type { Logger, Metrics } from '../telemetry/index.ts'
-import type { AskedDenial } from './permissions/denial-log.ts'
-import { createPermissions } from './permissions/permissions.ts'
+import { discoverPlugin, discoverPlugins, orderPlugins, type DiscoveredPlugin, type Manifest } from '../manifest/index.ts'
+import type { Instance } from './instance.ts'
+import { InstanceLoader } from './load-instance.ts'
+import type { PluginHostOptions } from './options.ts'
 import { PluginRecord } from './plugin-record.ts'
-import type { PluginHost, PluginPlatform, PluginState, ServiceFactory } from './port.ts'
-import type { HookDeadlines, Runner } from './runner.ts'
-import type { Ring } from './runners/sandboxed/host/rings.ts'
-import { createSandboxedRunner } from './runners/sandboxed/runner.ts'
-import type { SandboxedRunner } from './runners/sandboxed/runner.ts'
-import { trustedRunner } from './runners/trusted/runner.ts'
-import { running } from './runners/trusted/running.ts'
-import { SdkResolution } from './runners/trusted/sdk-resolution.ts'
-
-export interface PluginHostOptions {
-  /** The folder that holds the plugins' folders. */
-  readonly dir: string
-  /** What `framework_version` of the manifests is held against. */
-  readonly frameworkVersion: string
-  /** Where `${VAR}` of the manifests' `env` comes from. */
-  readonly hostEnv: Readonly<Record<string, string | undefined>>
-  readonly logger: Logger
-  /** Where `xcore_plugin_state` is kept. Default: nowhere. */
-  readonly metrics?: Pick<Metrics, 'pluginState'> & Partial<Pick<Metrics, 'sandboxRestartsTotal'>>
-  /** Makes each plugin's `ctx.metrics`. Default: numbers are dropped. */
-  readonly pluginMetrics?: (plugin: PluginName) => PluginMetrics
-  /** What `getService` hands out, by name. Default: nothing. */
-  readonly services?: Readonly<Record<string, ServiceFactory>>
-  /** Told of every denied permission. Default: nobody. */
-  readonly onDenied?: (denial: AskedDenial) => void
-  /** Default: the system's. */
-  readonly clock?: { now(): Date }
-  /** The least ring for sandboxed plugins (`sandbox.require`), and the one to use in tests of weaker ones. Default: the strongest there is. */
-  readonly sandbox?: { readonly require?: Ring; readonly ring?: Ring }
-  /** Milliseconds. Default: 30,000 for the import and for `onLoad`, 10,000 for `onUnload`. */
-  readonly deadlines?: Partial<HookDeadlines>
-}
+import type { LifecycleNews, PluginHost, PluginPlatform, PluginState, PluginStatus, PluginSwitch } from './port.ts'
 
 const STATES = ['discovered', 'loading', 'ready', 'draining', 'unloaded', 'failed'] as const satisfies readonly PluginState[]
-const DROPPED: PluginMetrics = { increment() {}, set() {}, observe() {} }
 
 export function createPluginHost(options: PluginHostOptions): PluginHost {
   return new Host(options)
 }
 
+type Listener = (plugin: string) => void | Promise<void>
+
 class Host implements PluginHost {
   readonly #options: PluginHostOptions
   #records: readonly PluginRecord[] = []
   /** Of two folders with one name, the one that may use it. */
-  #byName: ReadonlyMap<string, PluginRecord> = new Map()
-  readonly #readyOrder: PluginRecord[] = []
-  #resolution: SdkResolution | undefined
-  #loading: Promise<void> = Promise.resolve()
+  readonly #byName = new Map<string, PluginRecord>()
+  readonly #paused = new Set<string>()
+  #readyOrder: PluginRecord[] = []
+  readonly #listeners = new Set<Listener>()
+  /** Instances that were replaced and still run something. */
+  readonly #leaving = new Set<Promise<void>>()
+  readonly #hurry = new AbortController()
+  #platform: PluginPlatform | undefined
+  #loader: InstanceLoader | undefined
+  /** Changes take turns: loads, reloads and unloads of one process never overlap, but for `loadAll`, which knows what it does. */
+  #turn: Promise<unknown> = Promise.resolve()
   #stopping = false
-  readonly #sandboxed: SandboxedRunner
-  readonly #runners: Readonly<Partial<Record<ExecutionMode, Runner>>>
 
   constructor(options: PluginHostOptions) {
     this.#options = options
-    this.#sandboxed = createSandboxedRunner({
-      logger: options.logger,
-      ...options.sandbox,
-      onRestart: (plugin, reason) => options.metrics?.sandboxRestartsTotal?.inc({ plugin, reason }),
-    })
-    this.#runners = { trusted: trustedRunner, sandboxed: this.#sandboxed }
   }
 
   find(plugin: string) {
@@ -81,138 +48,278 @@ class Host implements PluginHost {
   }
 
   statuses() {
-    return this.#records.map((record) => record.status())
+    return this.#records.map((record) => this.#statusOf(record))
   }
 
   status(name: string) {
-    return this.#byName.get(name)?.status()
+    const record = this.#byName.get(name)
+    return record === undefined ? undefined : this.#statusOf(record)
   }
 
   routes(name: string) {
     return this.#byName.get(name)?.routes()
   }
 
-  resume(name: string) {
-    const loaded = this.#byName.get(name)?.loaded
-    if (loaded?.resume === undefined) return false
-    loaded.resume()
-    return true
+  isPaused(plugin: string) {
+    return this.#paused.has(plugin)
   }
 
-  loadAll(platform: PluginPlatform): Promise<void> {
-    if (this.#resolution !== undefined)
-      return Promise.reject(new XCoreError('internal_error', 'loadAll was called twice on one plugin host'))
-    this.#resolution = new SdkResolution()
-    this.#loading = this.#loadAll(platform, this.#resolution)
-    return this.#loading
+  onChange(listener: Listener) {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  requiredBy(plugin: string) {
+    return this.#ready().flatMap(({ manifest }) => (manifest?.requires.some(({ name }) => name === plugin) ? [manifest.name] : []))
+  }
+
+  loadAll(platform: PluginPlatform, switches: readonly PluginSwitch[] = []): Promise<void> {
+    if (this.#loader !== undefined) return Promise.reject(new XCoreError('internal_error', 'loadAll was called twice on one plugin host'))
+    this.#platform = platform
+    this.#loader = new InstanceLoader(this.#options, platform)
+    return this.#next(() => this.#loadAll(platform, switches))
+  }
+
+  load(name: string): Promise<PluginStatus> {
+    return this.#next(async () => {
+      const known = this.#byName.get(name)
+      if (known?.state === 'ready') return this.#statusOf(known)
+      const found = await this.#rediscover(name, known)
+      const record = this.#adopt(found)
+      if (!found.ok) throw this.#refuse(record, found.error)
+      const refused = this.#incompatible(found.manifest)
+      if (refused !== undefined) throw this.#refuse(record, refused)
+      await this.#load(record, found.manifest)
+      return this.#serving(record)
+    })
+  }
+
+  reload(name: string): Promise<PluginStatus> {
+    if (this.#byName.get(name)?.state === 'failed') return this.load(name)
+    return this.#next(async () => {
+      const record = this.#known(name)
+      const { instance } = record
+      if (record.state !== 'ready' || instance === null) {
+        throw new XCoreError('not_ready', `plugin ${name} is ${record.state}: expected one that is ready; load it instead`)
+      }
+      try {
+        const manifest = await this.#sameAgain(record)
+        const next = await this.#loaderNow().load(record.folder, manifest, () => instance.loaded.handOver())
+        await this.#take(record, next)
+      } catch (thrown) {
+        const error = asLoadError(thrown)
+        record.noteError(error)
+        this.#tell('failed', record)
+        throw error
+      }
+      this.#letGo(instance)
+      this.#tell('reloaded', record)
+      await this.#changed(name)
+      return this.#statusOf(record)
+    })
+  }
+
+  unload(name: string): Promise<PluginStatus> {
+    return this.#next(async () => {
+      const record = this.#known(name)
+      if (record.state !== 'ready') return this.#statusOf(record)
+      const dependents = this.requiredBy(name)
+      if (dependents.length > 0) {
+        throw new XCoreError('plugin_required', `plugin ${name} is required by ${dependents.join(', ')}; unload them first`)
+      }
+      record.advance('drain')
+      this.#readyOrder = this.#readyOrder.filter((each) => each !== record)
+      // Consumers and whoever else holds on to it end what they do with it.
+      await this.#changed(name)
+      const failed = await this.#unload(record, 'unload')
+      const { manifest } = record
+      // It is gone for good: events are not to pile up for it.
+      if (manifest !== null) await this.#platform?.subscriptions.replace(manifest.name, manifest.version, [])
+      if (failed !== undefined) throw failed
+      this.#tell('unloaded', record)
+      return this.#statusOf(record)
+    })
+  }
+
+  pause(name: string, paused: boolean): Promise<PluginStatus> {
+    return this.#next(async () => {
+      const record = this.#known(name)
+      if (paused) this.#paused.add(name)
+      else {
+        this.#paused.delete(name)
+        record.instance?.loaded.resume?.()
+      }
+      await this.#changed(name)
+      return this.#statusOf(record)
+    })
   }
 
   async unloadAll(): Promise<void> {
     this.#stopping = true
+    this.#hurry.abort()
     // What is being loaded now ends at its deadline at the latest, and is unloaded like the others.
-    await this.#loading.catch(() => {})
+    await this.#turn.catch(() => {})
+    await Promise.all(this.#leaving)
     const ready = this.#readyOrder.splice(0).reverse()
     for (const record of ready) record.advance('drain')
-    for (const record of ready) await this.#unload(record)
-    await this.#sandboxed[Symbol.asyncDispose]()
-    this.#resolution?.[Symbol.dispose]()
+    for (const record of ready) await this.#unload(record, 'shutdown')
+    await this.#loader?.[Symbol.asyncDispose]()
   }
 
-  async #loadAll(platform: PluginPlatform, resolution: SdkResolution): Promise<void> {
+  async #loadAll(platform: PluginPlatform, switches: readonly PluginSwitch[]): Promise<void> {
     const discovered = await discoverPlugins(this.#options.dir)
     const { order, refused } = orderPlugins(
       discovered.filter((plugin) => plugin.ok).map((plugin) => plugin.manifest),
       this.#options.frameworkVersion,
     )
-    const byName = new Map<string, PluginRecord>()
-    this.#records = discovered.map((plugin) => {
-      const name = plugin.ok ? plugin.manifest.name : plugin.name
-      const logger = this.#options.logger.child({ plugin: name })
-      const record = new PluginRecord(
-        { name, folder: plugin.folder, manifest: plugin.ok ? plugin.manifest : null },
-        logger,
-        this.#stateMetric(byName),
-      )
-      if (plugin.ok || !byName.has(name)) byName.set(name, record)
-      const error = plugin.ok ? refused.get(name) : plugin.error
-      if (error !== undefined) record.failed(error)
-      return record
-    })
-    this.#byName = byName
+    for (const { plugin, paused } of switches) if (paused) this.#paused.add(plugin)
+    for (const plugin of discovered) {
+      const record = this.#adopt(plugin)
+      const error = plugin.ok ? refused.get(record.name) : plugin.error
+      if (error !== undefined) this.#refuse(record, error)
+      else if (switches.some((each) => each.unloaded && each.plugin === record.name)) record.advance('unloaded')
+    }
     await this.#forgetGone(
       platform,
       discovered.some((plugin) => !plugin.ok),
     )
-    await this.#loadInOrder(order, platform, resolution)
+    await this.#loadInOrder(order)
   }
 
   /** Each as soon as what it requires is ready, so that a slow one delays only those that need it. */
-  async #loadInOrder(order: readonly Manifest[], platform: PluginPlatform, resolution: SdkResolution): Promise<void> {
+  async #loadInOrder(order: readonly Manifest[]): Promise<void> {
     const loads = new Map<string, Promise<void>>()
     for (const manifest of order) {
       const record = this.#byName.get(manifest.name)
-      if (record === undefined) continue
+      if (record?.state !== 'discovered') continue
       const required = manifest.requires.map(({ name }) => loads.get(name))
       loads.set(
         manifest.name,
-        Promise.all(required).then(() => this.#load(record, manifest, platform, resolution)),
+        Promise.all(required).then(() => this.#load(record, manifest)),
       )
     }
     await Promise.all(loads.values())
   }
 
-  async #load(record: PluginRecord, manifest: Manifest, platform: PluginPlatform, resolution: SdkResolution): Promise<void> {
+  /** Never rejects: a plugin that can't be loaded is listed as failed. */
+  async #load(record: PluginRecord, manifest: Manifest): Promise<void> {
     if (this.#stopping) return
-    const missing = manifest.requires.find(({ name }) => this.#byName.get(name)?.state !== 'ready')
+    const missing = this.#missing(manifest)
     if (missing !== undefined) {
-      const cause = this.#byName.get(missing.name)?.refusal()?.message ?? 'it is not here'
-      record.failed(
-        new XCoreError(
-          'dependency_missing',
-          `plugin ${manifest.name} requires ${missing.name}, which did not load (${cause}); fix that one first`,
-        ),
-      )
+      this.#refuse(record, missing)
       return
     }
     record.advance('load')
     try {
-      const { logger, services = {}, clock, deadlines, pluginMetrics, hostEnv } = this.#options
-      const runner = this.#runners[manifest.executionMode]
-      if (runner === undefined) throw unsupported(manifest)
-      await resolution.add(record.folder)
-      const loaded = await runner.load({
-        manifest,
-        folder: record.folder,
-        env: await readPluginEnv(record.folder, manifest, hostEnv),
-        logger: logger.child({ plugin: manifest.name }),
-        metrics: pluginMetrics?.(manifest.name) ?? DROPPED,
-        permissions: createPermissions(manifest, (denial) =>
-          this.#options.onDenied?.({ ...denial, plugin: manifest.name, job: running.getStore()?.job ?? null }),
-        ),
-        platform,
-        services,
-        deadlines: { load: deadlines?.load ?? 30_000, unload: deadlines?.unload ?? 10_000 },
-        now: () => clock?.now() ?? new Date(),
-      })
-      record.loadedAs(loaded, manifest)
+      await this.#take(record, await this.#loaderNow().load(record.folder, manifest, null))
       this.#readyOrder.push(record)
     } catch (thrown) {
-      record.failed(thrown instanceof XCoreError ? thrown : new XCoreError('plugin_load_failed', messageOf(thrown), { cause: thrown }))
+      this.#refuse(record, asLoadError(thrown))
+      return
+    }
+    this.#tell('loaded', record)
+    await this.#changed(record.name)
+  }
+
+  /** An instance that nobody may know of must not be left running. */
+  async #take(record: PluginRecord, instance: Instance): Promise<void> {
+    try {
+      await record.take(instance)
+    } catch (thrown) {
+      await instance.leave('shutdown', AbortSignal.abort()).catch((err: unknown) => this.#logOf(record).error({ err }, messageOf(err)))
+      throw thrown
     }
   }
 
-  async #unload(record: PluginRecord): Promise<void> {
+  /** Never rejects: returns what went wrong; the plugin is gone all the same. */
+  async #unload(record: PluginRecord, why: 'shutdown' | 'unload'): Promise<XCoreError | undefined> {
     try {
-      await record.loaded?.unload()
+      await record.instance?.leave(why, this.#hurry.signal)
       record.advance('unloaded')
+      return undefined
     } catch (thrown) {
-      record.failed(thrown instanceof XCoreError ? thrown : new XCoreError('plugin_unload_failed', messageOf(thrown), { cause: thrown }))
+      const error = thrown instanceof XCoreError ? thrown : new XCoreError('plugin_unload_failed', messageOf(thrown), { cause: thrown })
+      record.failed(error)
+      return error
     }
+  }
+
+  #letGo(instance: Instance): void {
+    const left = instance
+      .leave('reload', this.#hurry.signal)
+      .catch((thrown: unknown) =>
+        this.#options.logger.error({ plugin: instance.manifest.name, err: thrown }, `after a reload: ${messageOf(thrown)}`),
+      )
+      .finally(() => this.#leaving.delete(left))
+    this.#leaving.add(left)
+  }
+
+  async #rediscover(name: string, known: PluginRecord | undefined): Promise<DiscoveredPlugin> {
+    const found =
+      known === undefined
+        ? (await discoverPlugins(this.#options.dir)).find((plugin) => (plugin.ok ? plugin.manifest.name : plugin.name) === name)
+        : await discoverPlugin(known.folder)
+    if (found !== undefined) return found
+    throw new XCoreError('not_found', `There is no plugin "${name}" in ${this.#options.dir}; add its folder, or correct the name.`)
+  }
+
+  /** A record for what was found on disk, in place of one of the same folder. */
+  #adopt(plugin: DiscoveredPlugin): PluginRecord {
+    const name = plugin.ok ? plugin.manifest.name : plugin.name
+    const logger = this.#options.logger.child({ plugin: name })
+    const before = this.#records.find((record) => record.folder === plugin.folder)
+    const record = new PluginRecord(
+      { name, folder: plugin.folder, manifest: plugin.ok ? plugin.manifest : null },
+      logger,
+      (...change) => this.#keepState(...change),
+      (invocation, run) => run(invocation),
+    )
+    this.#records = before === undefined ? [...this.#records, record] : this.#records.map((each) => (each === before ? record : each))
+    if (before !== undefined && this.#byName.get(before.name) === before) this.#byName.delete(before.name)
+    if (plugin.ok || !this.#byName.has(name)) this.#byName.set(name, record)
+    return record
+  }
+
+  async #sameAgain(record: PluginRecord): Promise<Manifest> {
+    const found = await discoverPlugin(record.folder)
+    if (found === undefined)
+      throw new XCoreError('plugin_load_failed', `plugin ${record.name}: its folder has no manifest any more; unload it`)
+    if (!found.ok) throw found.error
+    if (found.manifest.name !== record.name) {
+      throw new XCoreError(
+        'plugin_load_failed',
+        `plugin ${record.name} calls itself ${found.manifest.name} now: expected the same name; unload the one and load the other`,
+      )
+    }
+    const refused = this.#incompatible(found.manifest) ?? this.#missing(found.manifest)
+    if (refused !== undefined) throw refused
+    return found.manifest
+  }
+
+  #incompatible(manifest: Manifest): XCoreError | undefined {
+    const others = this.#ready().flatMap((record) => (record.manifest === null || record.name === manifest.name ? [] : [record.manifest]))
+    return orderPlugins([...others, manifest], this.#options.frameworkVersion).refused.get(manifest.name)
+  }
+
+  #missing(manifest: Manifest): XCoreError | undefined {
+    const missing = manifest.requires.find(({ name }) => this.#byName.get(name)?.state !== 'ready')
+    if (missing === undefined) return undefined
+    const cause = this.#byName.get(missing.name)?.refusal()?.message ?? 'it is not here'
+    return new XCoreError(
+      'dependency_missing',
+      `plugin ${manifest.name} requires ${missing.name}, which did not load (${cause}); fix that one first`,
+    )
+  }
+
+  #refuse(record: PluginRecord, error: XCoreError): XCoreError {
+    record.failed(error)
+    this.#tell('failed', record)
+    return error
   }
 
   /** Drops subscriptions of plugins whose folders are gone; not while a folder is unreadable, whose plugin might be it. */
   async #forgetGone(platform: PluginPlatform, uncertain: boolean): Promise<void> {
-    if (uncertain) return
+    if (uncertain || this.#options.forgetGone === false) return
     try {
       const names = this.#records.map((record) => record.manifest?.name).filter((name) => name !== undefined)
       const dropped = await platform.subscriptions.retain(names)
@@ -222,20 +329,70 @@ class Host implements PluginHost {
     }
   }
 
-  // A second folder with a taken name must not overwrite what is said of the first.
-  #stateMetric(byName: ReadonlyMap<string, PluginRecord>) {
-    return (plugin: string, state: PluginState): void => {
-      const first = byName.get(plugin)
-      if (first !== undefined && first.state !== state) return
-      for (const each of STATES) this.#options.metrics?.pluginState.set({ plugin, state: each }, each === state ? 1 : 0)
+  #next<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn
+      .catch(() => {})
+      .then(() => {
+        if (this.#stopping) throw new XCoreError('not_ready', 'this process is stopping')
+        return work()
+      })
+    this.#turn = done
+    return done
+  }
+
+  async #changed(plugin: string): Promise<void> {
+    const told = await Promise.allSettled([...this.#listeners].map(async (listener) => listener(plugin)))
+    for (const { reason } of told.filter((each) => each.status === 'rejected')) {
+      this.#options.logger.error({ plugin, err: reason }, 'what follows from a change of the plugin could not be done')
     }
+  }
+
+  #tell(kind: LifecycleNews['kind'], record: PluginRecord): void {
+    const error = kind === 'failed' ? record.lastError : null
+    this.#options.onNews?.({ kind, plugin: record.name, version: record.manifest?.version ?? null, error })
+  }
+
+  #known(name: string): PluginRecord {
+    const record = this.#byName.get(name)
+    if (record === undefined) throw new XCoreError('not_found', `There is no plugin "${name}"; GET /admin/plugins lists them.`)
+    return record
+  }
+
+  #serving(record: PluginRecord): PluginStatus {
+    if (record.state !== 'ready') throw this.#errorOf(record)
+    return this.#statusOf(record)
+  }
+
+  #errorOf(record: PluginRecord): XCoreError {
+    const { code, message } = record.lastError ?? { code: 'not_ready', message: `plugin ${record.name} is ${record.state}` }
+    return new XCoreError(code, message)
+  }
+
+  #statusOf(record: PluginRecord): PluginStatus {
+    return record.status(this.#paused.has(record.name))
+  }
+
+  #ready(): readonly PluginRecord[] {
+    return [...this.#byName.values()].filter((record) => record.state === 'ready')
+  }
+
+  #loaderNow(): InstanceLoader {
+    if (this.#loader === undefined) throw new XCoreError('internal_error', 'a plugin was asked for before loadAll')
+    return this.#loader
+  }
+
+  #logOf(record: PluginRecord) {
+    return this.#options.logger.child({ plugin: record.name })
+  }
+
+  // A second folder with a taken name must not overwrite what is said of the first.
+  #keepState(plugin: string, state: PluginState): void {
+    const first = this.#byName.get(plugin)
+    if (first !== undefined && first.state !== state) return
+    for (const each of STATES) this.#options.metrics?.pluginState.set({ plugin, state: each }, each === state ? 1 : 0)
   }
 }
 
-function unsupported(manifest: Manifest): XCoreError {
-  return new XCoreError(
-    'plugin_load_failed',
-    `plugin ${manifest.name}: execution_mode ${manifest.executionMode} is not supported by this version of XCore; ` +
-      'use `execution_mode: trusted` if you trust its code with everything this process may do',
-  )
+function asLoadError(thrown: unknown): XCoreError {
+  return thrown instanceof XCoreError ? thrown : new XCoreError('plugin_load_failed', messageOf(thrown), { cause: thrown })
 }

@@ -1,10 +1,20 @@
 export { createPluginHost } from './host.ts'
-export type { PluginHostOptions } from './host.ts'
+export type { PluginHostOptions } from './options.ts'
 export { createDenialLog } from './permissions/denial-log.ts'
 export type { AskedDenial, DenialLog, DenialLogOptions } from './permissions/denial-log.ts'
 export type { PermissionVerb } from './permissions/decide.ts'
 export { createPermissions } from './permissions/permissions.ts'
 export type { Permissions } from './permissions/permissions.ts'
-export type { PluginHost, PluginPlatform, PluginRoutes, PluginState, PluginStatus, ServiceFactory, ServiceOwner } from './port.ts'
-export type { HookDeadlines, LoadedPlugin, PluginSource, Runner } from './runner.ts'
+export type {
+  LifecycleNews,
+  PluginHost,
+  PluginPlatform,
+  PluginRoutes,
+  PluginState,
+  PluginStatus,
+  PluginSwitch,
+  ServiceFactory,
+  ServiceOwner,
+} from './port.ts'
+export type { Departure, HookDeadlines, LoadedPlugin, PluginSource, Runner } from './runner.ts'
 export { currentPlugin } from './runners/trusted/running.ts'

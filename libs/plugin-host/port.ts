@@ -1,5 +1,6 @@
 import type { Middleware } from 'koa'
 import type { Engine, SubscriptionRegistry } from '../engine/port.ts'
+import type { PluginChanges } from '../engine/plugin-changes.ts'
 import type { PluginDirectory } from '../engine/plugin-port.ts'
 import type { PluginName } from '../event-log/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
@@ -16,6 +17,9 @@ export interface PluginStatus {
   readonly state: PluginState
   /** The manifest as validated, defaults filled in, `env` values left out; null when it is invalid. */
   readonly manifest: Readonly<Record<string, unknown>> | null
+  /** An operator has paused it: its jobs wait, everything else goes on. */
+  readonly paused: boolean
+  /** Of a plugin that is ready: why its latest reload failed. */
   readonly lastError: { readonly code: string; readonly message: string } | null
   /** Declared actions, with their JSON schemas. */
   readonly actions: readonly { readonly name: string; readonly input: object | null }[]
@@ -40,24 +44,56 @@ export interface ServiceOwner {
   readonly folder: string
   /** Carries `plugin`. */
   readonly logger: Logger
+  /** `resources.max_disk_mb` of the manifest. */
+  readonly maxDiskMb: number
   /** What the plugin may do: a service checks each use (`db.<schema>` read, `cache.<key>` write, …). */
   readonly permissions: Permissions
-  /** Aborts when this instance of the plugin is unloaded. */
+  /** Aborts when this instance of the plugin is gone; `signal.reason.message`: `reload`, `shutdown`, `unload` (until an operator loads it). */
   readonly signal: AbortSignal
 }
 
 /** Holds the plugins of this process: discovery, load in dependency order, lifecycle. */
-export interface PluginHost extends PluginDirectory {
+export interface PluginHost extends PluginDirectory, PluginChanges {
   /** Discovers and loads all plugins. Never rejects for a bad plugin: that one is listed as failed, all others run. */
-  loadAll(platform: PluginPlatform): Promise<void>
+  loadAll(platform: PluginPlatform, switches?: readonly PluginSwitch[]): Promise<void>
+  /**
+   * Loads a plugin that is not loaded: new on disk, unloaded or failed. One that is ready stays as it is.
+   * Rejects with XCoreError `not_found`, or why it can't be loaded.
+   */
+  load(plugin: string): Promise<PluginStatus>
+  /**
+   * Reads the plugin's folder anew and puts a new instance in the place of the old one, which then ends what it runs. Rejects with
+   * XCoreError why the new one can't be loaded; the old one serves on.
+   */
+  reload(plugin: string): Promise<PluginStatus>
+  /** Ends what it runs, then unloads it until `load`. Rejects with XCoreError `plugin_required` while plugins that are ready require it. */
+  unload(plugin: string): Promise<PluginStatus>
+  /** Its jobs wait, or no longer. Rejects with XCoreError `not_found`. */
+  pause(plugin: string, paused: boolean): Promise<PluginStatus>
+  /** The ready plugins that require it. */
+  requiredBy(plugin: string): readonly PluginName[]
   statuses(): readonly PluginStatus[]
   status(name: string): PluginStatus | undefined
   /** The plugin's own routes, to be mounted at /plugins/{name}; undefined: it has none or is not ready. */
   routes(name: string): PluginRoutes | undefined
-  /** Lets a suspended sandbox start again; false: there is no such plugin, or it has no sandbox. */
-  resume(name: string): boolean
   /** Runs every `onUnload` in reverse order of loading, each within its deadline. */
   unloadAll(): Promise<void>
+}
+
+/** What an operator decided of a plugin, to hold over restarts. */
+export interface PluginSwitch {
+  readonly plugin: string
+  readonly unloaded: boolean
+  readonly paused: boolean
+}
+
+/** Something happened in a plugin's life. */
+export interface LifecycleNews {
+  readonly kind: 'loaded' | 'reloaded' | 'unloaded' | 'failed'
+  readonly plugin: string
+  readonly version: string | null
+  /** Of `failed`. */
+  readonly error: { readonly code: string; readonly message: string } | null
 }
 
 export interface PluginRoutes {

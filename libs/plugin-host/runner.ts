@@ -11,7 +11,7 @@ import type { PluginPlatform, ServiceFactory } from './port.ts'
 /** Runs plugins of one `execution_mode`: in this process, or in one of their own. */
 export interface Runner {
   /**
-   * Imports the plugin, runs `onLoad` within its deadline and makes its subscriptions known to every process.
+   * Imports the plugin and runs `onLoad` within its deadline; nobody knows of it until `publish`.
    * Rejects with XCoreError `plugin_load_failed`; nothing of the plugin is left then.
    */
   load(plugin: PluginSource): Promise<LoadedPlugin>
@@ -36,6 +36,8 @@ export interface PluginSource {
   readonly manifest: Manifest
   /** Absolute. */
   readonly folder: string
+  /** URL to import; differs at each load, so that the files are read anew. */
+  readonly entryUrl: string
   readonly env: Readonly<Record<string, string>>
   /** Carries `plugin`. */
   readonly logger: Logger
@@ -44,6 +46,8 @@ export interface PluginSource {
   readonly platform: PluginPlatform
   readonly services: Readonly<Record<string, ServiceFactory>>
   readonly deadlines: HookDeadlines
+  /** At a hot reload: asks the old instance for its state, between the new one's constructor and its `onLoad`. null: there is no old one. */
+  readonly handOver: (() => Promise<unknown>) | null
   readonly now: () => Date
 }
 
@@ -52,7 +56,14 @@ export interface HookDeadlines {
   readonly load: number
   /** Milliseconds for `onUnload`. */
   readonly unload: number
+  /** Milliseconds for `onReload`. */
+  readonly reload: number
+  /** Milliseconds for each interceptor of `ctx.hooks`. */
+  readonly hook: number
 }
+
+/** Why an instance goes: the process ends, a new instance took its place, or an operator wants it gone until `load`. */
+export type Departure = 'shutdown' | 'reload' | 'unload'
 
 export interface LoadedPlugin {
   /** Declared ones, with their JSON schemas. */
@@ -69,6 +80,12 @@ export interface LoadedPlugin {
   sandbox?(): SandboxStatus
   /** Lets a suspended sandbox start again. */
   resume?(): void
+  /** Makes its subscriptions known to every process, in place of those that the plugin had. */
+  publish(): Promise<void>
+  /** Runs `onReload` on an instance that is to be replaced. Rejects when it throws or hangs. */
+  handOver(): Promise<unknown>
+  /** Another instance took its place, or it is about to be unloaded: it subscribes to nothing more. What runs on it goes on. */
+  retire(): void
   /** Runs `onUnload`. Rejects with XCoreError `plugin_unload_failed` when it throws or hangs; the plugin is gone all the same. */
-  unload(): Promise<void>
+  unload(why: Departure): Promise<void>
 }

@@ -21,12 +21,13 @@ export interface TestEngine extends AsyncDisposable {
   readonly url: string
 }
 
-export interface TestEngineOptions extends Partial<Pick<EngineOptions, 'worker' | 'clock' | 'random'>> {
+export interface TestEngineOptions extends Partial<Pick<EngineOptions, 'worker' | 'clock' | 'random' | 'changes'>> {
   /** An existing database, to run a second process's worth of engine on it. Default: a fresh one. */
   readonly url?: string
   /** Default true. */
   readonly consume?: boolean
   readonly heartbeatSeconds?: number
+  readonly unloadSeconds?: number
 }
 
 /** A whole engine on a real database and queue. Everything is closed in reverse order when it goes out of scope. */
@@ -62,6 +63,7 @@ export async function testEngine(plugins: PluginDirectory, options: TestEngineOp
   const consumers = engine.consumers({
     groups: [EVERYTHING],
     ...(options.heartbeatSeconds === undefined ? {} : { heartbeatSeconds: options.heartbeatSeconds }),
+    ...(options.unloadSeconds === undefined ? {} : { unloadSeconds: options.unloadSeconds }),
   })
   if (options.consume !== false) {
     await consumers.start()

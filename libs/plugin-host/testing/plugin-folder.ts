@@ -4,8 +4,9 @@ import { dirname, join } from 'node:path'
 import { pino } from 'pino'
 import type { HandlerResult, Invocation } from '../../engine/plugin-port.ts'
 import { pluginName, type Job, type Json } from '../../event-log/index.ts'
-import { createPluginHost, type PluginHostOptions } from '../host.ts'
-import type { PluginHost, PluginState } from '../port.ts'
+import { createPluginHost } from '../host.ts'
+import type { PluginHostOptions } from '../options.ts'
+import type { PluginHost, PluginState, PluginSwitch } from '../port.ts'
 import { MemoryPlatform, makeJob } from './memory-platform.ts'
 
 /** The text of a plugin's entry file, or its files by path. */
@@ -26,6 +27,7 @@ export async function hostWith(
   plugins: Readonly<Record<string, PluginText>>,
   options: Partial<PluginHostOptions> = {},
   whileLoading?: () => Promise<void>,
+  switches: readonly PluginSwitch[] = [],
 ): Promise<TestHost> {
   const dir = await mkdtemp(join(tmpdir(), 'xcore-plugins-'))
   for (const [name, text] of Object.entries(plugins)) await writePlugin(join(dir, name), name, text)
@@ -33,7 +35,7 @@ export async function hostWith(
   const logger = pino({ level: 'debug', base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) })
   const host = createPluginHost({ dir, frameworkVersion: '3.0.0', hostEnv: {}, logger, ...options })
   const platform = new MemoryPlatform((plugin) => host.find(plugin), logger)
-  const loading = host.loadAll(platform)
+  const loading = host.loadAll(platform, switches)
   await whileLoading?.()
   await loading
   return {

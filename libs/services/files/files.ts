@@ -4,7 +4,7 @@ import { lstat, mkdir, open, readdir, rename, rmdir, unlink } from 'node:fs/prom
 import { join } from 'node:path'
 import type { FileInfo, Files } from '@xcore/sdk'
 import { XCoreError } from '../../errors/index.ts'
-import type { ServiceFactory } from '../../plugin-host/index.ts'
+import type { ServiceFactory } from '../../plugin-host/port.ts'
 import { partsOf } from './paths.ts'
 
 const MAX_BYTES = 4 * 1024 * 1024

@@ -3,15 +3,18 @@ import { pathToFileURL } from 'node:url'
 import { XCoreError, messageOf } from '../../../errors/index.ts'
 import type { Logger } from '../../../telemetry/logger.ts'
 import type { LoadedPlugin, PluginSource, Runner } from '../../runner.ts'
+import { handedOver, serviceDirectory } from '../trusted/runner.ts'
 import { makeBundleFolder } from './host/bundle-folder.ts'
 import { bundlePlugin } from './host/bundle-plugin.ts'
 import { bundleProgram } from './host/bundle-program.ts'
 import { engineOperations } from './host/calls.ts'
+import { fetchOperation } from './host/fetch.ts'
 import { findTools, readUidMap } from './host/detect.ts'
 import { SandboxedPlugin } from './host/plugin.ts'
 import { probe } from './host/probe.ts'
 import type { Probed } from './host/probe.ts'
 import { sandboxRoutes } from './host/routes.ts'
+import { serviceOperation } from './host/services.ts'
 import { Supervisor } from './host/supervisor.ts'
 import { atLeast } from './host/rings.ts'
 import type { LaunchPlan, Ring, SystemTools } from './host/rings.ts'
@@ -100,7 +103,7 @@ export function createSandboxedRunner(options: SandboxedRunnerOptions): Sandboxe
       ring: probed.ring,
       now: () => Date.now(),
       onRestart: (reason) => options.onRestart?.(manifest.name, reason),
-      process: () => ({
+      process: (previousState) => ({
         plan,
         logger: source.logger,
         bootMs: 10_000,
@@ -114,12 +117,13 @@ export function createSandboxedRunner(options: SandboxedRunnerOptions): Sandboxe
           maxAttempts: manifest.runtime.retry.maxAttempts,
           deadlines: source.deadlines,
           services: Object.keys(source.services),
+          previousState,
           permissions: manifest.permissions === null ? null : [...manifest.permissions],
           level: source.logger.level,
         },
       }),
-      operations: (own) =>
-        engineOperations({
+      operations: (own) => ({
+        ...engineOperations({
           plugin: manifest.name,
           permissions,
           platform: source.platform,
@@ -131,12 +135,15 @@ export function createSandboxedRunner(options: SandboxedRunnerOptions): Sandboxe
           },
           unsubscribe: (id) => own.unsubscribe(id),
         }),
+        fetch: fetchOperation({ manifest, permissions, contextOf: (work) => own.contextOf(work), now: source.now }),
+        service: serviceOperation(serviceDirectory(source, own.gone)),
+      }),
     })
     try {
-      await supervisor.load()
+      await supervisor.load(await handedOver(source))
       for (const { pattern } of supervisor.subscriptions()) permissions.check(`events:${pattern}`, 'subscribe')
     } catch (thrown) {
-      await supervisor.unload().catch(() => {})
+      await supervisor.unload('shutdown').catch(() => {})
       if (thrown instanceof XCoreError && thrown.code !== 'internal_error') throw thrown
       throw new XCoreError('plugin_load_failed', `plugin ${manifest.name} could not be loaded: ${messageOf(thrown)}`, { cause: thrown })
     }

@@ -1,14 +1,11 @@
-import { realpath } from 'node:fs/promises'
-import { join, sep } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { sep } from 'node:path'
 import { TrustedBase } from '@xcore/sdk'
 import { XCoreError, messageOf } from '../../../errors/index.ts'
 import { isRecord } from '../../narrowing.ts'
 
 /** Imports the entry file and makes the plugin's instance. Rejects with XCoreError `plugin_load_failed`. */
-export async function instantiate(folder: string, entryPoint: string): Promise<TrustedBase> {
-  const path = await realpath(join(folder, entryPoint))
-  return instanceFrom(await importEntry(path, folder), entryPoint)
+export async function instantiate(url: string, folder: string, entryPoint: string): Promise<TrustedBase> {
+  return instanceFrom(await importEntry(url, folder), entryPoint)
 }
 
 /** Makes the instance of the class that an entry file exports. Throws XCoreError `plugin_load_failed`. */
@@ -36,9 +33,9 @@ export function instanceFrom(module: Readonly<Record<string, unknown>>, entryPoi
   return instance
 }
 
-async function importEntry(path: string, folder: string): Promise<Readonly<Record<string, unknown>>> {
+async function importEntry(url: string, folder: string): Promise<Readonly<Record<string, unknown>>> {
   try {
-    const module: unknown = await import(pathToFileURL(path).href)
+    const module: unknown = await import(url)
     return isRecord(module) ? module : {}
   } catch (thrown) {
     throw failed(explain(thrown, folder), thrown)
@@ -56,7 +53,9 @@ function isClass(value: unknown): value is NewableFunction {
 
 function explain(thrown: unknown, folder: string): string {
   const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined
-  const message = messageOf(thrown).replaceAll(`${folder}${sep}`, '')
+  const message = messageOf(thrown)
+    .replaceAll(/\?reload=\d+/g, '')
+    .replaceAll(`${folder}${sep}`, '')
   const where = sourcePosition(thrown, folder)
   switch (code) {
     case 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX':

@@ -6,7 +6,7 @@ import { XCoreError, messageOf } from '../../../errors/index.ts'
 import type { Job, PluginName } from '../../../event-log/index.ts'
 import type { Logger } from '../../../telemetry/logger.ts'
 import { withDeadline } from '../../deadline.ts'
-import type { LoadedPlugin, PluginSource } from '../../runner.ts'
+import type { Departure, LoadedPlugin, PluginSource } from '../../runner.ts'
 import { isFunction } from '../../narrowing.ts'
 import type { DeclaredAction } from './actions.ts'
 import type { TrustedEvents } from './events.ts'
@@ -91,9 +91,24 @@ export class TrustedPlugin implements LoadedPlugin {
     })
   }
 
-  async unload(): Promise<void> {
-    const { source, instance, events, gone } = this.#parts
-    events.close()
+  publish(): Promise<void> {
+    return this.#parts.events.publish()
+  }
+
+  handOver(): Promise<unknown> {
+    const { source, instance } = this.#parts
+    return running.run(inHook(source.manifest.name, source.logger, source.permissions), () =>
+      withDeadline(source.deadlines.reload, 'onReload', () => instance.onReload()),
+    )
+  }
+
+  retire(): void {
+    this.#parts.events.close()
+  }
+
+  async unload(why: Departure): Promise<void> {
+    const { source, instance, gone } = this.#parts
+    this.retire()
     try {
       await running.run(inHook(source.manifest.name, source.logger, source.permissions), () =>
         withDeadline(source.deadlines.unload, 'onUnload', () => instance.onUnload()),
@@ -103,7 +118,7 @@ export class TrustedPlugin implements LoadedPlugin {
         cause: thrown,
       })
     } finally {
-      gone.abort()
+      gone.abort(new DOMException(why, 'AbortError'))
     }
   }
 

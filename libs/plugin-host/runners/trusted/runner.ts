@@ -13,7 +13,7 @@ import { inHook, running } from './running.ts'
 
 /** Runs plugins in this process, with all its rights. */
 export const trustedRunner: Runner = {
-  load: (source) => loadInstance(source, () => instantiate(source.folder, source.manifest.entryPoint)),
+  load: (source) => loadInstance(source, () => instantiate(source.entryUrl, source.folder, source.manifest.entryPoint)),
 }
 
 /** Loads a plugin in this process, whichever way its instance comes about; also how a sandbox runs the plugin inside of it. */
@@ -33,7 +33,6 @@ export async function loadInstance(source: PluginSource, instantiated: () => Pro
     const parts = await running.run(inHook(manifest.name, source.logger, source.permissions), () =>
       start(source, instantiated, events, gone.signal),
     )
-    await events.publish()
     return new TrustedPlugin({ source, events, gone, ...parts })
   } catch (thrown) {
     events.close()
@@ -52,7 +51,7 @@ async function start(
 ): Promise<Pick<TrustedPluginParts, 'instance' | 'actions' | 'middleware'>> {
   const { manifest, deadlines } = source
   const instance = await withDeadline(deadlines.load, `the import of ${manifest.entryPoint}`, instantiated)
-  inject(instance, source, events, signal)
+  inject(instance, source, events, signal, await handedOver(source))
   await withDeadline(deadlines.load, 'onLoad', () => instance.onLoad()).catch((thrown: unknown) => {
     throw new XCoreError('plugin_load_failed', `onLoad of plugin ${manifest.name} failed: ${messageOf(thrown)}`, { cause: thrown })
   })
@@ -61,7 +60,17 @@ async function start(
   return { instance, actions, middleware }
 }
 
-function inject(instance: TrustedBase, source: PluginSource, events: TrustedEvents, signal: AbortSignal): void {
+/** An old instance that can't hand over must not keep the new one, which may mend it, from taking its place. */
+export async function handedOver({ handOver, logger }: PluginSource): Promise<unknown> {
+  try {
+    return await handOver?.()
+  } catch (thrown) {
+    logger.error({ err: thrown }, `onReload failed, so the new instance begins without a previousState: ${messageOf(thrown)}`)
+    return undefined
+  }
+}
+
+function inject(instance: TrustedBase, source: PluginSource, events: TrustedEvents, signal: AbortSignal, previousState: unknown): void {
   const { manifest, platform } = source
   const calls = new TrustedCalls(manifest.name, platform.engine, source.permissions, source.now)
   const ctx: PluginContext = {
@@ -79,7 +88,7 @@ function inject(instance: TrustedBase, source: PluginSource, events: TrustedEven
   }
   attach(instance, {
     ctx: Object.freeze(ctx),
-    previousState: undefined,
+    previousState,
     getService: serviceDirectory(source, signal),
     callPlugin: (...call) => calls.call(...call),
     enqueue: (...call) => calls.enqueue(...call),
@@ -87,9 +96,10 @@ function inject(instance: TrustedBase, source: PluginSource, events: TrustedEven
 }
 
 /** Services with a resource kind of their own. */
-const CHECKED_BY_USE: readonly string[] = ['db', 'cache']
+const CHECKED_BY_USE: readonly string[] = ['db', 'cache', 'files']
 
-function serviceDirectory(source: PluginSource, signal: AbortSignal): (name: string) => unknown {
+/** What `getService` does, for a plugin here or in a sandbox. */
+export function serviceDirectory(source: PluginSource, signal: AbortSignal): (name: string) => unknown {
   const { manifest, folder, logger, services, permissions } = source
   const made = new Map<string, unknown>()
   return (name) => {
@@ -104,7 +114,7 @@ function serviceDirectory(source: PluginSource, signal: AbortSignal): (name: str
     // Each use of these is checked by the service itself: a rule on the service as a whole is only needed to forbid it.
     if (CHECKED_BY_USE.includes(name)) permissions.checkUnlessUnsaid(`service:${name}`, 'execute')
     else permissions.check(`service:${name}`, 'execute')
-    if (!made.has(name)) made.set(name, factory({ name: manifest.name, version: manifest.version, folder, logger, permissions, signal }))
+    if (!made.has(name)) made.set(name, factory({ name: manifest.name, version: manifest.version, folder, logger, permissions, maxDiskMb: manifest.resources.maxDiskMb, signal }))
     return made.get(name)
   }
 }

@@ -54,16 +54,11 @@ export function harden(home: string, bundle: string): void {
   for (const name of [
     'WebSocket',
     'EventSource',
-    'BroadcastChannel',
-    'MessageChannel',
-    'MessagePort',
     'Worker',
     'SharedArrayBuffer',
     'localStorage',
     'sessionStorage',
     'navigator',
-    'Storage',
-    'CloseEvent',
   ]) {
     Reflect.deleteProperty(globalThis, name)
   }

@@ -7,14 +7,17 @@ import type { TrustedPlugin } from '../../trusted/plugin.ts'
 import { loadInstance } from '../../trusted/runner.ts'
 import { Channel } from '../wire/channel.ts'
 import { checkFromHost } from '../wire/checks.ts'
+import { fromRich, toRich } from '../wire/rich.ts'
 import { PROTOCOL } from '../wire/frames.ts'
 import type { FromHost, InitFrame, JobFrame, RouteFrame } from '../wire/frames.ts'
 import type { Duplex } from 'node:stream'
+import { remoteFetch } from './fetch.ts'
 import { wireLogger } from './logger.ts'
 import { innerManifest } from './manifest.ts'
 import { innerPermissions } from './permissions.ts'
 import { blankJob, remoteMetrics, remotePlatform, told } from './platform.ts'
 import { Remote, caller } from './remote.ts'
+import { remoteServices } from './services.ts'
 
 const MAX_TEXT = 16_000
 
@@ -37,6 +40,7 @@ export function runSandbox(options: SandboxOptions): void {
   let inside: Inside | undefined
   const channel = new Channel({ stream: options.stream, onFrame: (frame) => receive(checkFromHost(frame)), onEnd: options.end })
   const remote = new Remote(channel)
+  globalThis.fetch = remoteFetch(remote)
   channel.send({ t: 'hello', protocol: PROTOCOL })
 
   function receive(frame: FromHost): void {
@@ -49,6 +53,8 @@ export function runSandbox(options: SandboxOptions): void {
         return void caller.run(frame.id, () => runRoute(frame))
       case 'abort':
         return running.get(frame.id)?.abort(new DOMException(frame.reason, frame.name))
+      case 'reload':
+        return void caller.run(frame.id, handOver)
       case 'unload':
         return void caller.run(frame.id, unload)
       case 'ping':
@@ -65,6 +71,7 @@ export function runSandbox(options: SandboxOptions): void {
         const module: unknown = await options.importBundle(init.bundle)
         return instanceFrom(isRecord(module) ? module : {}, init.entryPoint)
       })
+      await plugin.publish()
       inside = { plugin }
       channel.send({
         t: 'loaded',
@@ -93,7 +100,9 @@ export function runSandbox(options: SandboxOptions): void {
       logger: wireLogger(channel, init.level),
       metrics: remoteMetrics(channel),
       platform: remotePlatform(remote),
-      services: {},
+      services: remoteServices(remote, init.services),
+      entryUrl: init.bundle,
+      handOver: async () => fromRich(init.previousState),
       deadlines: init.deadlines,
       now: () => new Date(),
     }
@@ -125,10 +134,18 @@ export function runSandbox(options: SandboxOptions): void {
     channel.send(await answerRoute(middleware, frame))
   }
 
+  async function handOver(): Promise<void> {
+    try {
+      channel.send({ t: 'handed_over', state: toRich(await inside?.plugin.handOver()), error: null })
+    } catch (thrown) {
+      channel.send({ t: 'handed_over', state: null, error: messageOf(thrown).slice(0, MAX_TEXT) })
+    }
+  }
+
   async function unload(): Promise<void> {
     let error: string | null = null
     try {
-      await inside?.plugin.unload()
+      await inside?.plugin.unload('unload')
     } catch (thrown) {
       error = messageOf(thrown).slice(0, MAX_TEXT)
     }

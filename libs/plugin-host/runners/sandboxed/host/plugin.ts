@@ -1,7 +1,7 @@
 import type { Acceptance, HandlerResult, Invocation } from '../../../../engine/plugin-port.ts'
 import type { Subscription } from '../../../../engine/port.ts'
 import type { Middleware } from 'koa'
-import type { LoadedPlugin, SandboxStatus } from '../../../runner.ts'
+import type { Departure, LoadedPlugin, SandboxStatus } from '../../../runner.ts'
 import { anyObject, interpretCheck } from '../../trusted/validation.ts'
 import type { PayloadCheck } from '../../trusted/validation.ts'
 import { hostSchema } from './host-schema.ts'
@@ -45,8 +45,20 @@ export class SandboxedPlugin implements LoadedPlugin {
     return this.#supervisor.execute(invocation)
   }
 
-  unload(): Promise<void> {
-    return this.#supervisor.unload()
+  publish(): Promise<void> {
+    return this.#supervisor.publish()
+  }
+
+  handOver(): Promise<unknown> {
+    return this.#supervisor.handOver()
+  }
+
+  retire(): void {
+    this.#supervisor.retire()
+  }
+
+  unload(why: Departure): Promise<void> {
+    return this.#supervisor.unload(why)
   }
 
   refusal() {

@@ -168,7 +168,7 @@ export class SandboxProcess {
   /** Runs a job. Resolves with its result, or with how the sandbox ended before it had one. */
   run(
     job: Omit<JobFrame, 't' | 'id'>,
-    logger: Logger,
+    logger: () => Logger,
     started: (work: Work) => void,
   ): Promise<HandlerResult | { readonly kind: 'lost'; readonly end: SandboxEnd }> {
     return new Promise((resolve) => {
@@ -191,9 +191,9 @@ export class SandboxProcess {
     })
   }
 
-  route(route: Omit<RouteFrame, 't' | 'id'>, logger: Logger, started: (work: Work) => void): Promise<RouteEnd> {
+  route(route: Omit<RouteFrame, 't' | 'id'>, started: (work: Work) => void): Promise<RouteEnd> {
     return new Promise((resolve, reject) => {
-      const sent = this.#begin('route', logger, (id) => ({ t: 'route', id, ...route }), {
+      const sent = this.#begin('route', () => this.#options.logger, (id) => ({ t: 'route', id, ...route }), {
         started,
         settle: (frame) => {
           if (frame.t !== 'answer' && frame.t !== 'route_failed') return false
@@ -229,6 +229,15 @@ export class SandboxProcess {
       this.#pongWaiters.set(id, () => done(true))
       void this.ended.then(() => done(false))
     })
+  }
+
+  /** Runs `onReload`. Resolves with what it returned, as `toRich` makes it. */
+  async handOver(): Promise<unknown> {
+    const { reload } = this.#options.init.deadlines
+    const frame = await this.#hook(reload + 500, 'onReload', (id) => ({ t: 'reload', id }), ['handed_over'])
+    if (frame.t !== 'handed_over') return undefined
+    if (frame.error !== null) throw new XCoreError('plugin_load_failed', `onReload failed: ${frame.error}`)
+    return frame.state
   }
 
   /** Runs `onUnload` within its deadline and ends the process. Rejects with what `onUnload` threw; it is gone all the same. */
@@ -273,6 +282,7 @@ export class SandboxProcess {
       case 'loaded':
       case 'load_failed':
       case 'unloaded':
+      case 'handed_over':
         return this.#answered(this.#hookId, frame, bytes)
       case 'done':
       case 'answer':
@@ -356,13 +366,22 @@ export class SandboxProcess {
 
   #begin(
     kind: Work['kind'],
-    logger: Logger,
+    makeLogger: () => Logger,
     frame: (id: number) => object,
     handlers: { started: (work: Work) => void; settle: Pending['settle']; lost: Pending['lost'] },
   ): boolean {
     const id = ++this.#lastId
     const over = new AbortController()
-    const work: Work = { id, kind, signal: over.signal, logger }
+    let logger: Logger | undefined
+    const work: Work = {
+      id,
+      kind,
+      signal: over.signal,
+      // Most jobs log nothing, and a pino child costs more than all else that is done here for one.
+      get logger() {
+        return (logger ??= makeLogger())
+      },
+    }
     if (this.#end !== null) {
       handlers.lost({ ...this.#end, jobs: 0 })
       return true
@@ -379,7 +398,7 @@ export class SandboxProcess {
   #hook(milliseconds: number, what: string, frame: (id: number) => object, answers: readonly FromSandbox['t'][]): Promise<FromSandbox> {
     const timer = setTimeout(() => this.end('unresponsive', `${what} did not finish in time`), milliseconds)
     return new Promise<FromSandbox>((resolve, reject) => {
-      this.#begin('hook', this.#options.logger, frame, {
+      this.#begin('hook', () => this.#options.logger, frame, {
         started: (work) => (this.#hookId = work.id),
         settle: (answer) => {
           if (!answers.includes(answer.t)) return false

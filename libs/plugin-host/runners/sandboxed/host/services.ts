@@ -19,7 +19,8 @@ export function serviceOperation(getService: (name: string) => unknown): Operati
     const instance = getService(service)
     const called: unknown = typeof instance === 'object' && instance !== null ? Reflect.get(instance, method) : undefined
     if (!isFunction(called)) throw new XCoreError('service_unknown', `getService: the service ${service} of this host has no ${method}`)
-    return toRich(await called.apply(instance, decoded(args, `${service}.${method}`)))
+    const answer: unknown = await Reflect.apply(called, instance, [...decoded(args, `${service}.${method}`)])
+    return toRich(answer)
   })
 }
 

@@ -2,9 +2,11 @@ import type { HandlerResult, Invocation } from '../../../../engine/plugin-port.t
 import type { Subscription } from '../../../../engine/port.ts'
 import { XCoreError, messageOf } from '../../../../errors/index.ts'
 import type { Job, JobId } from '../../../../event-log/index.ts'
-import type { PluginSource, SandboxStatus } from '../../../runner.ts'
+import type { Departure, PluginSource, SandboxStatus } from '../../../runner.ts'
 import type { CallFrame, JobFrame, RouteFrame, SubscriptionFrame } from '../wire/frames.ts'
+import { fromRich, toRich } from '../wire/rich.ts'
 import { running } from '../../trusted/running.ts'
+import type { Running } from '../../trusted/running.ts'
 import { dispatch } from './calls.ts'
 import type { Operation, WorkContext } from './calls.ts'
 import { Gate } from './gate.ts'
@@ -24,7 +26,7 @@ export interface SupervisorOptions {
   readonly source: PluginSource
   readonly ring: Ring
   /** Everything of a process but what the supervisor adds. Called for each start: a new process may get another user. */
-  readonly process: () => Omit<ProcessOptions, 'onCall' | 'onMetric'>
+  readonly process: (previousState: unknown) => Omit<ProcessOptions, 'onCall' | 'onMetric'>
   readonly operations: (supervisor: Supervisor) => Readonly<Record<string, Operation>>
   readonly onRestart: (reason: string) => void
   readonly now: () => number
@@ -52,6 +54,9 @@ export class Supervisor {
   #loaded: Loaded | null = null
   #lastEnd: SandboxEnd | null = null
   #restarts = 0
+  #phase: 'collecting' | 'published' | 'retired' = 'collecting'
+  #previousState: unknown
+  readonly #gone = new AbortController()
   #unloaded = false
   #idleTimer: NodeJS.Timeout | undefined
 
@@ -74,9 +79,27 @@ export class Supervisor {
     return this.#contexts.get(work) ?? { job: null, traceparent: undefined, deadline: null, submitted: new Set() }
   }
 
-  /** The first start, which tells what the plugin offers. Rejects with XCoreError. */
-  async load(): Promise<void> {
+  /** The first start, which tells what the plugin offers. `previousState`: of the instance before. Rejects with XCoreError. */
+  async load(previousState: unknown): Promise<void> {
+    this.#previousState = previousState
     await this.#started()
+    this.#previousState = undefined
+  }
+
+  /** Makes the subscriptions known to every process; from now on changes are told, too. */
+  async publish(): Promise<void> {
+    const { manifest, platform } = this.#options.source
+    this.#phase = 'published'
+    await platform.subscriptions.replace(manifest.name, manifest.version, this.subscriptions())
+  }
+
+  /** What `onReload` returns; undefined: no process runs, so there is nothing to hand over. */
+  async handOver(): Promise<unknown> {
+    return fromRich(await this.#process?.handOver())
+  }
+
+  retire(): void {
+    this.#phase = 'retired'
   }
 
   async execute(invocation: Invocation): Promise<HandlerResult> {
@@ -112,7 +135,7 @@ export class Supervisor {
           : thrown
       })
       let late: NodeJS.Timeout | undefined
-      const ended = process.route(route, this.#options.source.logger, (work) => {
+      const ended = process.route(route, (work) => {
         this.#contexts.set(work, { job: null, submitted: new Set(), ...context })
         late = setTimeout(
           () => this.#tooLate(process, work, new DOMException('the route took too long', 'TimeoutError'), TIMEOUT_GRACE_MS),
@@ -126,14 +149,20 @@ export class Supervisor {
     }
   }
 
+  /** Aborts when this instance of the plugin is gone. */
+  get gone(): AbortSignal {
+    return this.#gone.signal
+  }
+
   async subscribe(told: SubscriptionFrame): Promise<void> {
+    if (this.#phase === 'retired') throw new XCoreError('not_ready', 'events.on: the plugin is unloaded; subscribe in onLoad')
     const subscription = this.#subscription(told)
-    await this.#options.source.platform.subscriptions.add(subscription)
     this.#subscriptions.set(subscription.id, subscription)
+    if (this.#phase === 'published') await this.#options.source.platform.subscriptions.add(subscription)
   }
 
   async unsubscribe(id: string): Promise<void> {
-    if (!this.#subscriptions.delete(id)) return
+    if (!this.#subscriptions.delete(id) || this.#phase !== 'published') return
     await this.#options.source.platform.subscriptions.remove(this.#options.source.manifest.name, id)
   }
 
@@ -169,19 +198,23 @@ export class Supervisor {
     return this.#process
   }
 
-  async unload(): Promise<void> {
+  async unload(why: Departure): Promise<void> {
+    this.retire()
     this.#unloaded = true
     clearTimeout(this.#idleTimer)
     await this.#starting?.catch(() => {})
     const process = this.#process
-    if (process === null) return
-    await process.unload().finally(() => process.ended)
+    try {
+      await process?.unload().finally(() => process.ended)
+    } finally {
+      this.#gone.abort(new DOMException(why, 'AbortError'))
+    }
   }
 
   async #run(process: SandboxProcess, invocation: Invocation, alone: boolean): Promise<HandlerResult> {
     const { job, signal, deadline } = invocation
     let onAbort: (() => void) | undefined
-    const ran = process.run({ job: jobFrame(job), deadline: deadline.getTime() }, invocation.logger, (work) => {
+    const ran = process.run({ job: jobFrame(job), deadline: deadline.getTime() }, () => this.#options.source.logger.child({ job: job.id, attempt: job.attempt, correlation_id: job.correlationId }), (work) => {
       this.#contexts.set(work, { job, traceparent: job.meta.traceparent, deadline, submitted: new Set() })
       onAbort = () => this.#aborted(process, work, signal)
       signal.addEventListener('abort', onAbort, { once: true })
@@ -222,7 +255,17 @@ export class Supervisor {
     const { source } = this.#options
     const { job, traceparent, deadline } = this.contextOf(work)
     const { manifest, permissions } = source
-    const current = { plugin: manifest.name, job, traceparent, deadline, signal: work.signal, logger: work.logger, permissions }
+    const current: Running = {
+      plugin: manifest.name,
+      job,
+      traceparent,
+      deadline,
+      signal: work.signal,
+      permissions,
+      get logger() {
+        return work.logger
+      },
+    }
     return running.run(current, () => dispatch(this.#operations, frame, work))
   }
 
@@ -262,13 +305,13 @@ export class Supervisor {
     const { process: options } = this.#options
     try {
       const { process, loaded } = await SandboxProcess.start({
-        ...options(),
+        ...options(toRich(this.#previousState)),
         onCall: (work, frame) => this.#call(work, frame),
         onMetric: ({ kind, name, value }) => this.#options.source.metrics[kind](name, value),
       })
       this.#process = process
       void process.ended.then((end) => this.#ended(process, end))
-      await this.#publish(loaded)
+      await this.#adopt(loaded)
       return process
     } catch (thrown) {
       const first = this.#loaded === null
@@ -280,14 +323,14 @@ export class Supervisor {
     }
   }
 
-  async #publish(loaded: Loaded): Promise<void> {
+  async #adopt(loaded: Loaded): Promise<void> {
     const { manifest, platform } = this.#options.source
     const before = this.#loaded === null ? undefined : JSON.stringify(this.#loaded.subscriptions)
     this.#loaded = loaded
     if (before === JSON.stringify(loaded.subscriptions)) return
     this.#subscriptions.clear()
     for (const told of loaded.subscriptions) this.#subscriptions.set(told.id, this.#subscription(told))
-    await platform.subscriptions.replace(manifest.name, manifest.version, this.subscriptions())
+    if (this.#phase === 'published') await platform.subscriptions.replace(manifest.name, manifest.version, this.subscriptions())
   }
 
   #subscription({ id, pattern, priority, once }: SubscriptionFrame): Subscription {

@@ -107,6 +107,8 @@ const RouteFailed = Type.Object(
 )
 /** `onUnload` is over. */
 const Unloaded = Type.Object({ t: Type.Literal('unloaded'), error: Type.Union([Type.Null(), text(16_384)]) }, closed)
+/** What `onReload` returned, as `toRich` makes it. */
+const HandedOver = Type.Object({ t: Type.Literal('handed_over'), state: Any, error: Type.Union([Type.Null(), text(16_384)]) }, closed)
 /** Asks the host for something, on behalf of the job, route or hook `for`. */
 const Call = Type.Object({ t: Type.Literal('call'), id: Id, for: Id, op: text(64), args: Any }, closed)
 const Log = Type.Object(
@@ -146,6 +148,7 @@ export const FROM_SANDBOX = {
   answer: Answer,
   route_failed: RouteFailed,
   unloaded: Unloaded,
+  handed_over: HandedOver,
   call: Call,
   log: Log,
   metric: Metric,
@@ -170,9 +173,11 @@ const Init = Type.Object({
   config: Type.Record(Type.String(), Any),
   maxAttempts: Type.Integer(),
   /** Milliseconds. */
-  deadlines: Type.Object({ load: Type.Number(), unload: Type.Number() }),
+  deadlines: Type.Object({ load: Type.Number(), unload: Type.Number(), reload: Type.Number(), hook: Type.Number() }),
   /** Names of the services that `getService` knows. */
   services: Type.Array(Type.String()),
+  /** What the old instance handed over, as `toRich` makes it. */
+  previousState: Any,
   /** Of the manifest; for `ctx.permissions.allows` only, the host checks by itself. */
   permissions: Type.Union([Type.Null(), Type.Array(Any)]),
   level: Type.String(),
@@ -217,6 +222,8 @@ const Route = Type.Object({
   /** As parsed by the host. */
   parsed: Type.Optional(Any),
 })
+/** Runs `onReload`. */
+const Reload = Type.Object({ t: Type.Literal('reload'), id: Id })
 const Unload = Type.Object({ t: Type.Literal('unload'), id: Id })
 const Ping = Type.Object({ t: Type.Literal('ping'), id: Id })
 const Reply = Type.Union([
@@ -241,6 +248,7 @@ export const FROM_HOST = {
   job: RunJob,
   abort: Abort,
   route: Route,
+  reload: Reload,
   unload: Unload,
   ping: Ping,
   reply: Reply,
