@@ -20,6 +20,7 @@ import { cacheService } from '../../libs/services/cache/index.ts'
 import type { CacheStore } from '../../libs/services/cache/index.ts'
 import { createPostgresCacheStore, sweepCache } from '../../libs/services/cache/postgres/store.ts'
 import { createRedisCacheStore } from '../../libs/services/cache/redis/store.ts'
+import { filesService } from '../../libs/services/files/index.ts'
 import { createMetrics } from '../../libs/telemetry/index.ts'
 import type { Logger, Metrics } from '../../libs/telemetry/index.ts'
 import { createReadiness } from './readiness.ts'
@@ -80,7 +81,8 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
     logger,
     metrics,
     onDenied: denials.record,
-    services: { cache: cacheService(cache) },
+    services: { cache: cacheService(cache), files: filesService },
+    sandbox: { require: config.sandbox.require },
   })
   const engine = createEngine({ database, queue, notifications, plugins: host, metrics, logger, worker: `${hostname()}/${process.pid}` })
   stack.defer(() => engine.close())

@@ -1,7 +1,8 @@
 import type { LogLevel } from '../telemetry/logger.ts'
-import type { QUEUE_DRIVERS, SCOPES } from './schema.ts'
+import type { QUEUE_DRIVERS, SANDBOX_RINGS, SCOPES } from './schema.ts'
 
 export type Scope = (typeof SCOPES)[number]
+export type SandboxRing = (typeof SANDBOX_RINGS)[number]
 export type QueueDriver = (typeof QUEUE_DRIVERS)[number]
 
 /** All settings of a process: checked, complete, deeply frozen. Paths are absolute. */
@@ -22,6 +23,8 @@ export interface Config {
   }
   readonly auth: { readonly keys: readonly ApiKey[] }
   readonly limits: { readonly payloadBytes: number }
+  /** The least ring for sandboxed plugins. */
+  readonly sandbox: { readonly require: SandboxRing }
   readonly retention: { readonly days: number }
   readonly log: { readonly level: LogLevel }
 }

@@ -44,6 +44,7 @@ const DEFAULTS: Config = {
   auth: { keys: [] },
   limits: { payloadBytes: 262_144 },
   retention: { days: 30 },
+  sandbox: { require: 'permission' },
   log: { level: 'info' },
 }
 
@@ -94,6 +95,7 @@ const SAMPLES: Record<ConfigKey, { yaml: string; fromYaml: unknown; env: string;
   },
   'limits.payload_bytes': { yaml: 'limits: {payload_bytes: 10}', fromYaml: 10, env: '20', fromEnv: 20, read: (c) => c.limits.payloadBytes },
   'retention.days': { yaml: 'retention: {days: 1}', fromYaml: 1, env: '90', fromEnv: 90, read: (c) => c.retention.days },
+  'sandbox.require': { yaml: 'sandbox: {require: uid}', fromYaml: 'uid', env: 'bwrap', fromEnv: 'bwrap', read: (c) => c.sandbox.require },
   'log.level': { yaml: 'log: {level: debug}', fromYaml: 'debug', env: 'silent', fromEnv: 'silent', read: (c) => c.log.level },
 }
 

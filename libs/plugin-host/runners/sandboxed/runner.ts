@@ -68,7 +68,8 @@ export function createSandboxedRunner(options: SandboxedRunnerOptions): Sandboxe
       ])
       const uid = process.getuid?.() === 0 ? sandboxUid(process.pid, lastSlot++, uidMap) : null
       const probed = await probe({ node, program, tools, uid, ...(options.ring === undefined ? {} : { only: options.ring }) })
-      options.logger.info({ ring: probed.ring, node, missing: probed.missing }, `Sandboxed plugins run in the ring ${probed.ring}`)
+      const level = probed.ring === 'permission' ? 'warn' : 'info'
+      options.logger[level]({ ring: probed.ring, node, missing: probed.missing }, `Sandboxed plugins run in the ring ${probed.ring}`)
       return { folder, program, node, tools, uidMap, probed }
     } catch (thrown) {
       await rm(folder, { recursive: true, force: true })
