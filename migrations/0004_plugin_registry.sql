@@ -21,8 +21,8 @@ create table xcore.plugin_processes (
   role       text        not null,
   -- host/pid
   name       text        not null,
-  started_at timestamptz not null default now(),
-  seen_at    timestamptz not null default now()
+  started_at timestamptz not null default clock_timestamp(),
+  seen_at    timestamptz not null default clock_timestamp()
 );
 
 -- Asked of every process, answered by each.
@@ -30,7 +30,8 @@ create table xcore.plugin_commands (
   id           uuid        primary key,
   plugin       text        not null,
   command      text        not null check (command in ('load', 'reload', 'unload', 'pause', 'resume')),
-  requested_at timestamptz not null default now()
+  -- not now(): commands are written one at a time, and this is their order
+  requested_at timestamptz not null default clock_timestamp()
 );
 create index plugin_commands_requested on xcore.plugin_commands (requested_at);
 

@@ -1,6 +1,8 @@
 import type { Engine } from '../../libs/engine/port.ts'
+import type { PluginControl } from '../../libs/plugin-host/control/control.ts'
 import type { PluginHost } from '../../libs/plugin-host/port.ts'
 import type { Queue } from '../../libs/queue/port.ts'
+import type { ScheduleRegistry } from '../../libs/services/scheduler/port.ts'
 import type { Logger } from '../../libs/telemetry/logger.ts'
 
 /** What a key may do: `call` POST /ipc and plugin routes that ask for it, `emit` POST /events, `read` all GETs, `operate` cancel. */
@@ -38,7 +40,10 @@ export interface Readiness {
 export interface ApiDeps {
   readonly engine: Engine
   readonly host: Pick<PluginHost, 'statuses' | 'status' | 'routes' | 'find' | 'refusal'>
+  /** Plugins in all processes. */
+  readonly control: Pick<PluginControl, 'run'>
   readonly queue: Pick<Queue, 'depths'>
+  readonly schedules: Pick<ScheduleRegistry, 'list' | 'setPaused'>
   readonly metrics: ApiMetrics
   readonly logger: Logger
   /** No keys: everything is allowed, and `listen` refuses a host that is not loopback. */

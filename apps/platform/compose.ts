@@ -6,8 +6,8 @@ import { XCoreError } from '../../libs/errors/index.ts'
 import { ensurePartitions } from '../../libs/event-log/partitions.ts'
 import { FRAMEWORK_VERSION } from '../../libs/manifest/index.ts'
 import { randomIds } from '../../libs/event-log/index.ts'
-import { createDenialLog, createPluginHost } from '../../libs/plugin-host/index.ts'
-import type { PluginHost } from '../../libs/plugin-host/index.ts'
+import { createDenialLog, createNewsDesk, createPluginControl, createPluginHost } from '../../libs/plugin-host/index.ts'
+import type { PluginControl, PluginHost } from '../../libs/plugin-host/index.ts'
 import { createDatabase } from '../../libs/postgres/database.ts'
 import { createLeadership } from '../../libs/postgres/leadership.ts'
 import { migrate } from '../../libs/postgres/migrator.ts'
@@ -18,8 +18,11 @@ import type { Queue } from '../../libs/queue/index.ts'
 import { createPgBossQueue } from '../../libs/queue/pg-boss/queue.ts'
 import { cacheService } from '../../libs/services/cache/index.ts'
 import type { CacheStore } from '../../libs/services/cache/index.ts'
+import { createScheduleRegistry, runScheduler } from '../../libs/services/scheduler/index.ts'
+import type { ScheduleRegistry } from '../../libs/services/scheduler/index.ts'
 import { createPostgresCacheStore, sweepCache } from '../../libs/services/cache/postgres/store.ts'
 import { createRedisCacheStore } from '../../libs/services/cache/redis/store.ts'
+import { createDbService } from '../../libs/services/db/service.ts'
 import { filesService } from '../../libs/services/files/index.ts'
 import { createMetrics } from '../../libs/telemetry/index.ts'
 import type { Logger, Metrics } from '../../libs/telemetry/index.ts'
@@ -41,7 +44,9 @@ export interface PlatformOptions {
 export interface Platform {
   readonly engine: RunningEngine
   readonly host: PluginHost
+  readonly control: PluginControl
   readonly queue: Queue
+  readonly schedules: ScheduleRegistry
   readonly metrics: Metrics
   readonly readiness: () => Promise<Readiness>
   readonly draining: AbortController
@@ -74,6 +79,8 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
   const denials = createDenialLog({ database, metrics, logger, ids: randomIds, now: Date.now })
   stack.defer(() => denials.drained())
   const cache = await openCache(stack, config.redis.url, database, logger)
+  const db = createDbService({ url, database, stager: () => engine.transactions, logger })
+  stack.defer(() => db.close())
   const host = createPluginHost({
     dir: config.plugins.dir,
     frameworkVersion: FRAMEWORK_VERSION,
@@ -81,24 +88,35 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
     logger,
     metrics,
     onDenied: denials.record,
-    services: { cache: cacheService(cache), files: filesService },
+    onNews: (each) => news.tell(each),
+    databases: db,
+    services: { cache: cacheService(cache), db: db.of, files: filesService },
     sandbox: { require: config.sandbox.require },
   })
-  const engine = createEngine({ database, queue, notifications, plugins: host, metrics, logger, worker: `${hostname()}/${process.pid}` })
+  const schedules = createScheduleRegistry({ database, notifications, logger, clock: systemClock, random: Math.random })
+  const worker = `${hostname()}/${process.pid}`
+  const engine = createEngine({ database, queue, notifications, plugins: host, changes: host, metrics, logger, worker })
   stack.defer(() => engine.close())
+  const news = createNewsDesk({ database, emit: () => engine.emit, status: (plugin) => host.status(plugin), process: worker, logger })
+  stack.defer(() => news.drained())
+  const self = { id: randomIds.uuid(), role, name: worker }
+  const control = createPluginControl({ database, notifications, host, process: self, logger, ids: randomIds })
   stack.defer(() => host.unloadAll())
-  await host.loadAll({ engine, subscriptions: engine.subscriptions })
+  stack.defer(() => control.stop())
+  await host.loadAll({ engine, schedules, subscriptions: engine.subscriptions }, await control.start())
   await queue.declare(host.runnable().map((plugin) => plugin.name))
   signal.throwIfAborted()
+  control.obey()
 
   const leadership = createLeadership({ url, name: 'maintenance', logger })
   stack.defer(() => leadership.stop())
   const sweep = { everySeconds: 60, run: async (term: AbortSignal) => void (await sweepCache(database, term)) }
   const upkeep = { database, queue, metrics, logger, clock: systemClock, retentionDays: config.retention.days, duties: [sweep] }
-  leadership.lead((term) => runMaintenance(upkeep, term))
+  const firing = { database, queue, notifications, metrics, logger, clock: systemClock, ids: randomIds, random: Math.random }
+  leadership.lead(async (term) => void (await Promise.all([runMaintenance(upkeep, term), runScheduler(firing, term)])))
 
   const readiness = createReadiness({ database, plugins: () => host.statuses(), draining: draining.signal })
-  return { engine, host, queue, metrics, readiness, draining }
+  return { engine, host, control, queue, schedules, metrics, readiness, draining }
 }
 
 function openDatabase(stack: AsyncDisposableStack, options: Parameters<typeof createDatabase>[0]): Database {

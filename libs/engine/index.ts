@@ -6,7 +6,16 @@ export { systemClock } from './clock.ts'
 export type { Clock } from './clock.ts'
 export type * from './port.ts'
 export type * from './plugin-port.ts'
-export type { JobTransaction, OwnStatement, PluginTransaction, Stage, Staged, StagedItem, Stager } from './plugin-transaction.ts'
+export type {
+  JobTransaction,
+  OwnStatement,
+  PluginTransaction,
+  Stage,
+  Staged,
+  StagedItem,
+  Stager,
+  TransactionHandle,
+} from './plugin-transaction.ts'
 export { StatementRefused, bindStage, stageOf } from './plugin-transaction.ts'
 export type { RateTokens } from './rate-tokens/rate-tokens.ts'
 export { runMaintenance } from './maintenance.ts'

@@ -158,7 +158,11 @@ function storable(result: HandlerResult): HandlerResult {
   if (result.kind !== 'ok') return { ...result, error: storableError(result.error) }
   const refused = refusal(result.result)
   if (refused === undefined) return result
-  return { kind: 'error', retryable: false, error: { code: 'invalid_result', message: `The handler's result at "${refused.path}" ${refused.reason}.` } }
+  return {
+    kind: 'error',
+    retryable: false,
+    error: { code: 'invalid_result', message: `The handler's result at "${refused.path}" ${refused.reason}.` },
+  }
 }
 
 function storableError(error: JobError): JobError {

@@ -78,8 +78,15 @@ export function stageOf(tx: unknown): Stage | undefined {
   return typeof tx === 'object' && tx !== null ? stages.get(tx) : undefined
 }
 
+/** What the plugin holds of it. */
+export interface TransactionHandle {
+  query<Row extends object = Record<string, unknown>>(sql: string, params?: readonly unknown[]): Promise<Row[]>
+}
+
 /** A job's transaction as the plugin host opens it. */
 export interface JobTransaction extends PluginTransaction {
   /** Runs `fn` in it. What a failed `fn` wrote, emitted and enqueued is taken back; the transaction goes on. */
-  run<T>(fn: (tx: { query(sql: string, params?: readonly unknown[]): Promise<Record<string, unknown>[]> }) => Promise<T>): Promise<T>
+  run<T>(fn: (tx: TransactionHandle) => Promise<T>): Promise<T>
+  /** Ends it at once, whatever runs in it: the attempt was given up. */
+  abort(): void
 }

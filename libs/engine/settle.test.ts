@@ -18,8 +18,13 @@ const plugins = testPlugins({ shop: { handlers: { order: () => done() } } })
 
 /** Jobs that are held, by nobody who runs them. */
 async function heldJobs(t: TestEngine, count: number): Promise<{ job: StoredJob; claim: Claim }[]> {
-  const accepted = await Promise.all(Array.from({ length: count }, () => t.engine.submit({ plugin: 'shop', action: 'order', payload: {}, source: 'http' })))
-  const jobs = await findJobs(t.database, accepted.map(({ jobId }) => jobId))
+  const accepted = await Promise.all(
+    Array.from({ length: count }, () => t.engine.submit({ plugin: 'shop', action: 'order', payload: {}, source: 'http' })),
+  )
+  const jobs = await findJobs(
+    t.database,
+    accepted.map(({ jobId }) => jobId),
+  )
   const [plugin] = jobs.map((job) => job.plugin)
   assert.ok(plugin !== undefined)
   const claims = new Map((await t.queue.claim(plugin, count)).map((claim) => [claim.jobId, claim]))
@@ -53,13 +58,23 @@ test('a stale attempt’s late outcome is fenced, its neighbours in the batch ar
   assert.ok(stale !== undefined && fine !== undefined)
   const lost = await settler.settle({ ...stale, row: lostRow(stale.job, 'w/2', Date.now()), keepClaim: true })
   assert.ok(!lost.fenced)
-  const [late, neighbour] = await Promise.all([settler.settle({ ...stale, row: succeeded(stale.job, 1, 1) }), settler.settle({ ...fine, row: succeeded(fine.job, 1, 2) })])
+  const [late, neighbour] = await Promise.all([
+    settler.settle({ ...stale, row: succeeded(stale.job, 1, 1) }),
+    settler.settle({ ...fine, row: succeeded(fine.job, 1, 2) }),
+  ])
   assert.deepEqual([late.fenced, neighbour.fenced], [true, false])
   assert.deepEqual([...(await t.queue.held([stale.claim, fine.claim])).keys()], [stale.job.id], 'the holder of attempt 2 keeps its claim')
   const second = await settler.settle({ claim: stale.claim, job: lost.job, row: succeeded(lost.job, 2, 3) })
   assert.equal(second.fenced, false)
   assert.deepEqual(await history(t, stale.job.id), ['job.requested', 'job.attempt_lost', 'job.succeeded'])
-  assert.deepEqual(told.map((job) => [job.state, job.result?.['n'] ?? null]), [['retrying', null], ['succeeded', 2], ['succeeded', 3]])
+  assert.deepEqual(
+    told.map((job) => [job.state, job.result?.['n'] ?? null]),
+    [
+      ['retrying', null],
+      ['succeeded', 2],
+      ['succeeded', 3],
+    ],
+  )
 })
 
 test('two outcomes of one job that meet in a batch: the first is recorded, the other fenced', async () => {
@@ -76,7 +91,10 @@ test('two outcomes of one job that meet in a batch: the first is recorded, the o
     settler.settle({ ...stale, row: succeeded(stale.job, 1, 2) }),
     settler.settle({ claim: stale.claim, job: lost.job, row: succeeded(lost.job, 2, 3) }),
   ])
-  assert.deepEqual(results.map(({ fenced }) => fenced), [false, true, true, false])
+  assert.deepEqual(
+    results.map(({ fenced }) => fenced),
+    [false, true, true, false],
+  )
   assert.deepEqual(told.map((job) => job.result?.['n']).toSorted(), [1, 3])
   assert.deepEqual(await history(t, same.job.id), ['job.requested', 'job.succeeded'])
   assert.deepEqual(await history(t, stale.job.id), ['job.requested', 'job.attempt_lost', 'job.succeeded'])
@@ -88,9 +106,14 @@ test('an outcome that Postgres refuses does not take its batch with it', async (
   const { settler } = settlerOf(t)
   const jobs = await heldJobs(t, 5)
   const ends = await Promise.allSettled(
-    jobs.map(({ job, claim }, n) => settler.settle({ job, claim, row: row(job, 1, { kind: 'succeeded', result: { status: 'ok', text: n === 2 ? '\ud800' : 'fine' } }) })),
+    jobs.map(({ job, claim }, n) =>
+      settler.settle({ job, claim, row: row(job, 1, { kind: 'succeeded', result: { status: 'ok', text: n === 2 ? '\ud800' : 'fine' } }) }),
+    ),
   )
-  assert.deepEqual(ends.map(({ status }) => status), ['fulfilled', 'fulfilled', 'rejected', 'fulfilled', 'fulfilled'])
+  assert.deepEqual(
+    ends.map(({ status }) => status),
+    ['fulfilled', 'fulfilled', 'rejected', 'fulfilled', 'fulfilled'],
+  )
   const states = await Promise.all(jobs.map(async ({ job }) => (await t.engine.get(job.id))?.state))
   assert.deepEqual(states, ['succeeded', 'succeeded', 'active', 'succeeded', 'succeeded'])
 })

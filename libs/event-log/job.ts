@@ -45,6 +45,8 @@ export interface JobMeta {
   /** W3C trace context of the caller. */
   readonly traceparent?: string
   readonly event?: DeliveredEvent
+  /** Of a job of kind `schedule`: the plugin's method that it calls, where that is not known by the schedule's id. */
+  readonly schedule?: { readonly method: string }
   /** How many events, calls or enqueues lie between this job and an outside request. */
   readonly depth?: number
   /** The plugin that asked for it, when a plugin did. */

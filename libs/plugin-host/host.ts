@@ -133,8 +133,11 @@ class Host implements PluginHost {
       await this.#changed(name)
       const failed = await this.#unload(record, 'unload')
       const { manifest } = record
-      // It is gone for good: events are not to pile up for it.
-      if (manifest !== null) await this.#platform?.subscriptions.replace(manifest.name, manifest.version, [])
+      // It is gone for good: neither events nor firings are to pile up for it.
+      if (manifest !== null) {
+        await this.#platform?.subscriptions.replace(manifest.name, manifest.version, [])
+        await this.#platform?.schedules.forget(manifest.name)
+      }
       if (failed !== undefined) throw failed
       this.#tell('unloaded', record)
       return this.#statusOf(record)
@@ -317,15 +320,15 @@ class Host implements PluginHost {
     return error
   }
 
-  /** Drops subscriptions of plugins whose folders are gone; not while a folder is unreadable, whose plugin might be it. */
+  /** Drops subscriptions and schedules of plugins whose folders are gone; not while a folder is unreadable, whose plugin might be it. */
   async #forgetGone(platform: PluginPlatform, uncertain: boolean): Promise<void> {
     if (uncertain || this.#options.forgetGone === false) return
     try {
       const names = this.#records.map((record) => record.manifest?.name).filter((name) => name !== undefined)
-      const dropped = await platform.subscriptions.retain(names)
-      if (dropped.length > 0) this.#options.logger.info({ plugins: dropped }, 'dropped the subscriptions of plugins that are gone')
+      const dropped = [...(await platform.subscriptions.retain(names)), ...(await platform.schedules.retain(names))]
+      if (dropped.length > 0) this.#options.logger.info({ plugins: [...new Set(dropped)] }, 'dropped the subscriptions and schedules of plugins that are gone')
     } catch (thrown) {
-      this.#options.logger.error({ err: thrown }, 'the subscriptions of plugins that are gone could not be dropped')
+      this.#options.logger.error({ err: thrown }, 'the subscriptions and schedules of plugins that are gone could not be dropped')
     }
   }
 

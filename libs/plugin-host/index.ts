@@ -1,3 +1,8 @@
+export { PLUGIN_COMMANDS } from './control/commands-table.ts'
+export type { PluginCommand } from './control/commands-table.ts'
+export { createPluginControl } from './control/control.ts'
+export type { PluginControl, ProcessResult } from './control/control.ts'
+export { createNewsDesk } from './control/news.ts'
 export { createPluginHost } from './host.ts'
 export type { PluginHostOptions } from './options.ts'
 export { createDenialLog } from './permissions/denial-log.ts'
@@ -14,6 +19,8 @@ export type {
   PluginStatus,
   PluginSwitch,
   ServiceFactory,
+  DatabaseOwner,
+  PluginDatabases,
   ServiceOwner,
 } from './port.ts'
 export type { Departure, HookDeadlines, LoadedPlugin, PluginSource, Runner } from './runner.ts'

@@ -35,12 +35,14 @@ export class InstanceLoader implements AsyncDisposable {
 
   /** Imports the plugin's files anew and runs `onLoad`. Rejects with XCoreError `plugin_load_failed`, `env_missing`. */
   async load(folder: string, manifest: Manifest, handOver: (() => Promise<unknown>) | null): Promise<Instance> {
-    const { logger, services = {}, clock, pluginMetrics, hostEnv, onDenied } = this.#options
+    const { logger, services = {}, clock, pluginMetrics, hostEnv, onDenied, databases } = this.#options
     const runner = this.#runners[manifest.executionMode]
     if (runner === undefined) throw unsupported(manifest)
     const permissions = createPermissions(manifest, (denial) =>
       onDenied?.({ ...denial, plugin: manifest.name, job: running.getStore()?.job ?? null }),
     )
+    const owner = { name: manifest.name, folder, logger: logger.child({ plugin: manifest.name }), permissions }
+    await databases?.migrate(owner)
     const loaded = await runner.load({
       manifest,
       folder,
@@ -51,6 +53,7 @@ export class InstanceLoader implements AsyncDisposable {
       permissions,
       platform: this.#platform,
       services,
+      begin: databases === undefined ? null : () => databases.begin(owner),
       deadlines: deadlinesOf(this.#options),
       handOver,
       now: () => clock?.now() ?? new Date(),

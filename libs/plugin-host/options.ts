@@ -2,7 +2,7 @@ import type { PluginMetrics } from '@xcore/sdk'
 import type { PluginName } from '../event-log/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { AskedDenial } from './permissions/denial-log.ts'
-import type { LifecycleNews, ServiceFactory } from './port.ts'
+import type { LifecycleNews, PluginDatabases, ServiceFactory } from './port.ts'
 import type { HookDeadlines } from './runner.ts'
 import type { Ring } from './runners/sandboxed/host/rings.ts'
 
@@ -25,6 +25,8 @@ export interface PluginHostOptions {
    * are: beside others, one with an older copy of the folder would take their events away. Default: true.
    */
   readonly forgetGone?: boolean
+  /** Migrations and `job.transaction`. Default: plugins have no database. */
+  readonly databases?: PluginDatabases
   /** Told of every denied permission. Default: nobody. */
   readonly onDenied?: (denial: AskedDenial) => void
   /** Told when a plugin has loaded, was replaced, is gone or failed. Must not throw. Default: nobody. */

@@ -2,7 +2,9 @@ import type { Middleware } from 'koa'
 import type { Engine, SubscriptionRegistry } from '../engine/port.ts'
 import type { PluginChanges } from '../engine/plugin-changes.ts'
 import type { PluginDirectory } from '../engine/plugin-port.ts'
+import type { JobTransaction } from '../engine/plugin-transaction.ts'
 import type { PluginName } from '../event-log/index.ts'
+import type { ScheduleRegistry } from '../services/scheduler/port.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Permissions } from './permissions/permissions.ts'
 import type { SandboxStatus } from './runner.ts'
@@ -32,6 +34,7 @@ export interface PluginStatus {
 export interface PluginPlatform {
   readonly engine: Pick<Engine, 'submit' | 'emit' | 'wait'>
   readonly subscriptions: SubscriptionRegistry
+  readonly schedules: ScheduleRegistry
 }
 
 /** Makes a plugin's own instance of a service, once, when it first asks for it: `getService(NAME)`. */
@@ -44,13 +47,23 @@ export interface ServiceOwner {
   readonly folder: string
   /** Carries `plugin`. */
   readonly logger: Logger
-  /** `resources.max_disk_mb` of the manifest. */
-  readonly maxDiskMb: number
+  /** `resources.max_disk_mb` of the manifest. Default: 50. */
+  readonly maxDiskMb?: number
   /** What the plugin may do: a service checks each use (`db.<schema>` read, `cache.<key>` write, …). */
   readonly permissions: Permissions
   /** Aborts when this instance of the plugin is gone; `signal.reason.message`: `reload`, `shutdown`, `unload` (until an operator loads it). */
   readonly signal: AbortSignal
 }
+
+/** What the platform does for a plugin with its database, when the `db` service is there. */
+export interface PluginDatabases {
+  /** Before the plugin loads: applies its migrations. Throws XCoreError; the plugin fails to load then. */
+  migrate(plugin: DatabaseOwner): Promise<void>
+  /** Opens what `job.transaction` runs in. Throws XCoreError. */
+  begin(plugin: DatabaseOwner): Promise<JobTransaction>
+}
+
+export type DatabaseOwner = Pick<ServiceOwner, 'name' | 'folder' | 'logger' | 'permissions'>
 
 /** Holds the plugins of this process: discovery, load in dependency order, lifecycle. */
 export interface PluginHost extends PluginDirectory, PluginChanges {

@@ -1,5 +1,6 @@
 import type { Middleware } from 'koa'
 import type { Acceptance, HandlerResult, Invocation } from '../engine/plugin-port.ts'
+import type { JobTransaction } from '../engine/plugin-transaction.ts'
 import type { Subscription } from '../engine/port.ts'
 import type { ErrorCode } from '../errors/index.ts'
 import type { Manifest } from '../manifest/index.ts'
@@ -45,6 +46,8 @@ export interface PluginSource {
   readonly permissions: Permissions
   readonly platform: PluginPlatform
   readonly services: Readonly<Record<string, ServiceFactory>>
+  /** Opens the transaction of a job; null: there is no `db` service. */
+  readonly begin: (() => Promise<JobTransaction>) | null
   readonly deadlines: HookDeadlines
   /** At a hot reload: asks the old instance for its state, between the new one's constructor and its `onLoad`. null: there is no old one. */
   readonly handOver: (() => Promise<unknown>) | null

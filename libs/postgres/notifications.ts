@@ -15,5 +15,5 @@ export interface Notifications {
   onReconnect(listener: () => void): () => void
 }
 
-export const NOTIFICATION_CHANNELS = ['xcore_wake', 'xcore_settled', 'xcore_cancelled', 'xcore_subscriptions', 'xcore_plugins'] as const
+export const NOTIFICATION_CHANNELS = ['xcore_wake', 'xcore_settled', 'xcore_cancelled', 'xcore_subscriptions', 'xcore_plugins', 'xcore_schedules'] as const
 export type NotificationChannel = (typeof NOTIFICATION_CHANNELS)[number]

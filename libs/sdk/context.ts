@@ -27,12 +27,19 @@ export interface JobContext {
   readonly logger: Logger
   /** Says how much is done, 0–1. Throws RangeError outside of that. */
   progress(fraction: number): void
-  /** What `fn(tx)` writes commits with the job's outcome. Comes with the `db` service; until then it throws `service_unknown`. */
+  /**
+   * What `fn(tx)` writes with `tx.query`, emits and enqueues (`{tx}`) commits with the job's outcome, in one Postgres transaction, or not
+   * at all. It commits when the handler returns `ok(…)` or a final `error(…)`; when the handler throws, asks for a retry, is cancelled, times out
+   * or its process is lost, nothing is left. When `fn` throws, what it wrote is taken back at once. Several calls one after the other share the
+   * transaction. Throws XCoreError `bad_request` for a call inside of another, and what `getService('db')` throws.
+   */
   transaction<T>(fn: (tx: Transaction) => Promise<T>): Promise<T>
 }
 
+/** An open transaction on the plugin's own schema, until its function ends. */
 export interface Transaction {
-  query(sql: string, params?: readonly unknown[]): Promise<readonly Record<string, unknown>[]>
+  /** One statement; values as `$1`, `$2`, …. Throws as `getService('db').query` does; COMMIT and its like are refused with `bad_request`. */
+  query<Result extends object = Record<string, unknown>>(sql: string, params?: readonly unknown[]): Promise<Result[]>
 }
 
 /** An event as its handlers get it. */
@@ -73,7 +80,7 @@ export interface EmitOptions {
   readonly delaySeconds?: number
   /** The same key again is answered with the first event: nothing is emitted twice. */
   readonly idempotencyKey?: string
-  /** Emits only if that transaction commits. Comes with the `db` service; until then it throws `service_unknown`. */
+  /** Emits only if that transaction commits: of `job.transaction`, or of `transaction` of the db service. */
   readonly tx?: Transaction
 }
 
@@ -145,7 +152,7 @@ export interface EnqueueOptions {
   readonly runAt?: Date
   /** The same key again is answered with the first job. */
   readonly idempotencyKey?: string
-  /** Enqueues only if that transaction commits. Comes with the `db` service; until then it throws `service_unknown`. */
+  /** Enqueues only if that transaction commits: of `job.transaction`, or of `transaction` of the db service. */
   readonly tx?: Transaction
 }
 

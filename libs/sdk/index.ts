@@ -27,6 +27,7 @@ export type {
   SubscribeOptions,
   Transaction,
 } from './context.ts'
+export type { Db, DbSession, Row } from './db.ts'
 export { Discard, HttpError, RetryLater } from './errors.ts'
 export type { AttemptErrorOptions, HttpErrorOptions } from './errors.ts'
 export { fetch } from './fetch.ts'

@@ -1,24 +1,10 @@
-import { XCoreError } from '../../../libs/errors/index.ts'
-import type { PluginStatus } from '../../../libs/plugin-host/port.ts'
 import type { QueueDepth } from '../../../libs/queue/port.ts'
 import { sendJson, type ApiContext, type ApiScope, type Endpoint } from '../handler.ts'
+import { pluginEndpoints } from './plugins.ts'
 
 export function adminEndpoints(api: ApiScope): readonly Endpoint[] {
   return [
-    {
-      method: 'GET',
-      path: '/admin/plugins',
-      summary: 'All plugins with their state and last error',
-      scope: 'read',
-      handle: (ctx) => sendJson(ctx, 200, { plugins: api.host.statuses().map(pluginJson) }),
-    },
-    {
-      method: 'GET',
-      path: '/admin/plugins/:name',
-      summary: 'One plugin',
-      scope: 'read',
-      handle: (ctx, params) => plugin(api, ctx, params['name'] ?? ''),
-    },
+    ...pluginEndpoints(api),
     {
       method: 'GET',
       path: '/admin/queues',
@@ -27,32 +13,6 @@ export function adminEndpoints(api: ApiScope): readonly Endpoint[] {
       handle: (ctx) => queues(api, ctx),
     },
   ]
-}
-
-function plugin(api: ApiScope, ctx: ApiContext, name: string): void {
-  const status = api.host.status(name)
-  if (status === undefined) throw new XCoreError('not_found', `There is no plugin "${name}"; GET /admin/plugins lists them.`)
-  sendJson(ctx, 200, pluginJson(status))
-}
-
-function pluginJson(status: PluginStatus): Record<string, unknown> {
-  return {
-    name: status.name,
-    version: status.version,
-    state: status.state,
-    last_error: status.lastError,
-    folder: status.folder,
-    manifest: status.manifest,
-    sandbox: sandboxJson(status),
-    actions: status.actions,
-    subscriptions: status.subscriptions,
-  }
-}
-
-function sandboxJson({ sandbox }: PluginStatus): Record<string, unknown> | null {
-  if (sandbox === null) return null
-  const { memoryMb, lastEnd, ...others } = sandbox
-  return { ...others, memory_mb: memoryMb, last_end: lastEnd }
 }
 
 async function queues(api: ApiScope, ctx: ApiContext): Promise<void> {

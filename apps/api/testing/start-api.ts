@@ -1,6 +1,7 @@
 import { pino } from 'pino'
 import { createApi } from '../server.ts'
 import type { Api, ApiDeps } from '../deps.ts'
+import { createMemorySchedules } from '../../../libs/services/scheduler/memory/registry.ts'
 import { MemoryEngine } from './memory-engine.ts'
 
 export interface StartedApi extends AsyncDisposable {
@@ -45,7 +46,9 @@ export function testDeps(engine = new MemoryEngine(), observed: StartedApi['obse
   return {
     engine,
     host: { statuses: () => [], status: () => undefined, routes: () => undefined, find: () => undefined, refusal: () => undefined },
+    control: { run: async () => [] },
     queue: { depths: async () => [] },
+    schedules: createMemorySchedules(Date.now),
     metrics: {
       httpRequestSeconds: { observe: (labels) => void observed.push(labels) },
       text: async () => '# HELP up\n',

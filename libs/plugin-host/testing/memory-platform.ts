@@ -4,6 +4,7 @@ import type { EmitRequest, Engine, Subscription, SubmitRequest, SubscriptionRegi
 import { XCoreError } from '../../errors/index.ts'
 import { correlationId, eventId, jobId, pluginName, randomIds, type Job, type JobId } from '../../event-log/index.ts'
 import { matchGlob } from '../../event-log/glob.ts'
+import { createMemorySchedules } from '../../services/scheduler/memory/registry.ts'
 import type { Logger } from '../../telemetry/logger.ts'
 import type { PluginPlatform } from '../port.ts'
 
@@ -17,6 +18,7 @@ export class MemoryPlatform implements PluginPlatform {
   readonly emitted: EmitRequest[] = []
   readonly registered = new Map<string, Subscription>()
   readonly retained: (readonly string[])[] = []
+  readonly schedules = createMemorySchedules(Date.now)
   readonly #find: (plugin: string) => RunnablePlugin | undefined
   readonly #logger: Logger
   readonly #running = new Set<Promise<void>>()

@@ -88,7 +88,8 @@ export class PluginCache implements Cache {
   }
 
   async mget<Value = unknown>(keys: readonly string[]): Promise<Record<string, Value>> {
-    if (!Array.isArray(keys)) throw bad(`cache.mget: expected a list of keys, found ${typeof keys}`)
+    const given: unknown = keys
+    if (!Array.isArray(given)) throw bad(`cache.mget: expected a list of keys, found ${typeof given}`)
     const wanted = [...new Set(keys)]
     atMost('mget', wanted.length)
     for (const key of wanted) this.#may('mget', 'read', key)

@@ -12,7 +12,7 @@ const MAX_ENTRIES = 10_000
 const DATA = 'data'
 
 /** `getService('files')`: see `Files` of the SDK. One at a time for each plugin, so that the quota holds. */
-export const filesService: ServiceFactory = ({ folder, maxDiskMb, permissions }) => {
+export const filesService: ServiceFactory = ({ folder, maxDiskMb = 50, permissions }) => {
   const limit = maxDiskMb * 1024 * 1024
   const root = join(folder, DATA)
   let turn: Promise<unknown> = Promise.resolve()

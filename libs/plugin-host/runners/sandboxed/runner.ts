@@ -8,6 +8,11 @@ import { makeBundleFolder } from './host/bundle-folder.ts'
 import { bundlePlugin } from './host/bundle-plugin.ts'
 import { bundleProgram } from './host/bundle-program.ts'
 import { engineOperations } from './host/calls.ts'
+import type { Operation } from './host/calls.ts'
+import type { Work } from './host/process.ts'
+import { scheduleOperations } from './host/schedules.ts'
+import { databaseOperations } from './host/transactions.ts'
+import type { SubscriptionFrame } from './wire/frames.ts'
 import { fetchOperation } from './host/fetch.ts'
 import { findTools, readUidMap } from './host/detect.ts'
 import { SandboxedPlugin } from './host/plugin.ts'
@@ -28,6 +33,32 @@ export interface SandboxedRunnerOptions {
   readonly logger: Logger
   /** Counts each start after the first one, by why the one before ended. */
   readonly onRestart?: (plugin: string, reason: string) => void
+}
+
+/** All that the sandboxed code may ask for. */
+function operationsOf(source: PluginSource, own: Supervisor): Readonly<Record<string, Operation>> {
+  const { manifest, permissions, platform, now } = source
+  const contextOf = (work: Work) => own.contextOf(work)
+  const services = serviceDirectory(source, own.gone)
+  const context = {
+    plugin: manifest.name,
+    permissions,
+    platform,
+    now,
+    contextOf,
+    async subscribe(subscription: SubscriptionFrame) {
+      permissions.check(`events:${subscription.pattern}`, 'subscribe')
+      await own.subscribe(subscription)
+    },
+    unsubscribe: (id: string) => own.unsubscribe(id),
+  }
+  return {
+    ...engineOperations(context),
+    ...databaseOperations({ ...context, db: () => services('db'), transactionOf: (work) => contextOf(work).transaction }),
+    ...scheduleOperations({ manifest, permissions, registry: platform.schedules, collect: (schedules) => own.collect(schedules), now }),
+    fetch: fetchOperation({ manifest, permissions, contextOf, now }),
+    service: serviceOperation(services),
+  }
 }
 
 /** A runner with what it owns: bundles on disk, users. */
@@ -117,28 +148,13 @@ export function createSandboxedRunner(options: SandboxedRunnerOptions): Sandboxe
           config: manifest.config,
           maxAttempts: manifest.runtime.retry.maxAttempts,
           deadlines: source.deadlines,
-          services: Object.keys(source.services),
+          services: [...Object.keys(source.services), 'scheduler'],
           previousState,
           permissions: manifest.permissions === null ? null : [...manifest.permissions],
           level: source.logger.level,
         },
       }),
-      operations: (own) => ({
-        ...engineOperations({
-          plugin: manifest.name,
-          permissions,
-          platform: source.platform,
-          now: source.now,
-          contextOf: (work) => own.contextOf(work),
-          subscribe: async (subscription) => {
-            permissions.check(`events:${subscription.pattern}`, 'subscribe')
-            await own.subscribe(subscription)
-          },
-          unsubscribe: (id) => own.unsubscribe(id),
-        }),
-        fetch: fetchOperation({ manifest, permissions, contextOf: (work) => own.contextOf(work), now: source.now }),
-        service: serviceOperation(serviceDirectory(source, own.gone)),
-      }),
+      operations: (own) => operationsOf(source, own),
     })
     try {
       await supervisor.load(await handedOver(source))

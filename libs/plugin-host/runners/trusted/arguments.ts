@@ -1,3 +1,5 @@
+import { stageOf } from '../../../engine/plugin-transaction.ts'
+import type { Stage } from '../../../engine/plugin-transaction.ts'
 import { XCoreError } from '../../../errors/index.ts'
 import type { Json } from '../../../event-log/index.ts'
 import { toJson } from '../../to-json.ts'
@@ -15,4 +17,14 @@ export function jsonArgument(value: unknown, name: string): Json {
 export function secondsArgument(name: string, value: number): number {
   if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value
   throw new XCoreError('bad_request', `${name}: expected seconds of 0 or more, found ${String(value)}`)
+}
+
+/** Where what is passed with `{tx}` waits for its commit. Throws XCoreError `bad_request`. */
+export function stageArgument(tx: unknown): Stage {
+  const stage = stageOf(tx)
+  if (stage !== undefined) return stage
+  throw new XCoreError(
+    'bad_request',
+    `tx: expected the tx of job.transaction or of the db service's transaction, found ${tx === null ? 'null' : typeof tx}`,
+  )
 }

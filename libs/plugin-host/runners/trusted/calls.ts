@@ -4,8 +4,7 @@ import { XCoreError } from '../../../errors/index.ts'
 import type { Job, PluginName } from '../../../event-log/index.ts'
 import { isTerminal } from '../../../event-log/index.ts'
 import type { Permissions } from '../../permissions/permissions.ts'
-import { jsonArgument, secondsArgument } from './arguments.ts'
-import { needsDatabase } from './job-context.ts'
+import { jsonArgument, secondsArgument, stageArgument } from './arguments.ts'
 import { originOf, outside, running } from './running.ts'
 
 const DEFAULT_TIMEOUT_SECONDS = 30
@@ -46,13 +45,16 @@ export class TrustedCalls {
 
   async enqueue(plugin: string, action: string, payload: unknown, options: EnqueueOptions): Promise<string> {
     const { priority, delaySeconds, runAt, idempotencyKey } = options
-    if (options.tx !== undefined) throw needsDatabase('enqueue with tx')
     const request = {
       ...this.#request(plugin, action, payload, `the enqueue of ${plugin}/${action}`),
       ...(priority === undefined ? {} : { priority }),
       ...(delaySeconds === undefined ? {} : { delaySeconds: secondsArgument('delaySeconds', delaySeconds) }),
       ...(runAt === undefined ? {} : { runAt }),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    }
+    if (options.tx !== undefined) {
+      const stage = stageArgument(options.tx)
+      return outside(() => stage.submit(request))
     }
     const { jobId } = await outside(() => this.#engine.submit(request))
     return jobId

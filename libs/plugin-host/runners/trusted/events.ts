@@ -6,8 +6,7 @@ import { compileGlob, globProblem } from '../../../event-log/glob.ts'
 import type { Logger } from '../../../telemetry/logger.ts'
 import type { Permissions } from '../../permissions/permissions.ts'
 import { isFunction, type PluginFunction } from '../../narrowing.ts'
-import { jsonArgument, secondsArgument } from './arguments.ts'
-import { needsDatabase } from './job-context.ts'
+import { jsonArgument, secondsArgument, stageArgument } from './arguments.ts'
 import { originOf, outside } from './running.ts'
 
 const DEFAULT_PRIORITY = 50
@@ -102,7 +101,6 @@ export class TrustedEvents implements PluginEvents {
       throw bad(`events.emit: expected a name of 1 to ${MAX_EVENT_NAME} characters without spaces, found ${shown(name)}`)
     }
     permissions.check(`events:${name}`, 'emit')
-    if (options.tx !== undefined) throw needsDatabase('events.emit with tx')
     const request = {
       name,
       data: jsonArgument(data, `data of the event ${name}`),
@@ -110,6 +108,10 @@ export class TrustedEvents implements PluginEvents {
       ...(delaySeconds === undefined ? {} : { delaySeconds: secondsArgument('delaySeconds', delaySeconds) }),
       ...(idempotencyKey === undefined ? {} : { externalId: idempotencyKey }),
       ...originOf(plugin, `the event ${name}`),
+    }
+    if (options.tx !== undefined) {
+      const stage = stageArgument(options.tx)
+      return outside(() => stage.emit(request))
     }
     const { eventId } = await outside(() => engine.emit(request))
     return eventId

@@ -1,18 +1,20 @@
 import type { JobContext, Transaction } from '@xcore/sdk'
 import type { Invocation } from '../../../engine/plugin-port.ts'
-import { XCoreError } from '../../../errors/index.ts'
 import type { Job } from '../../../event-log/index.ts'
 import type { Logger } from '../../../telemetry/logger.ts'
+import type { AttemptTransaction } from './job-transaction.ts'
 
 /** What a handler sees of the attempt it runs in. */
 export class TrustedJobContext implements JobContext {
   readonly #job: Job
   readonly #pluginLogger: Logger
+  readonly #transaction: AttemptTransaction
   #logger: Logger | undefined
   readonly deadline: Date
   readonly signal: AbortSignal
 
-  constructor(invocation: Invocation, pluginLogger: Logger) {
+  constructor(invocation: Invocation, pluginLogger: Logger, transaction: AttemptTransaction) {
+    this.#transaction = transaction
     this.#job = invocation.job
     this.#pluginLogger = pluginLogger
     this.deadline = invocation.deadline
@@ -55,11 +57,7 @@ export class TrustedJobContext implements JobContext {
     this.logger.debug({ progress: fraction }, 'progress')
   }
 
-  async transaction<T>(_fn: (tx: Transaction) => Promise<T>): Promise<T> {
-    throw needsDatabase('job.transaction')
+  transaction<T>(fn: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.#transaction.run(fn)
   }
-}
-
-export function needsDatabase(what: string): XCoreError {
-  return new XCoreError('service_unknown', `${what} needs the db service, which this version does not have yet; leave it out`)
 }

@@ -7,12 +7,14 @@ import type { Job, PluginName } from '../../../event-log/index.ts'
 import type { Logger } from '../../../telemetry/logger.ts'
 import { withDeadline } from '../../deadline.ts'
 import type { Departure, LoadedPlugin, PluginSource } from '../../runner.ts'
-import { isFunction } from '../../narrowing.ts'
+import { isFunction, isRecord } from '../../narrowing.ts'
 import type { DeclaredAction } from './actions.ts'
 import type { TrustedEvents } from './events.ts'
 import { TrustedJobContext } from './job-context.ts'
+import { AttemptTransaction } from './job-transaction.ts'
 import { refused, returned, threw } from './outcome.ts'
 import { inHook, running, type Running } from './running.ts'
+import type { TrustedSchedules } from './schedules.ts'
 import { anyObject } from './validation.ts'
 
 export interface TrustedPluginParts {
@@ -20,6 +22,7 @@ export interface TrustedPluginParts {
   readonly instance: TrustedBase
   readonly actions: ReadonlyMap<string, DeclaredAction>
   readonly events: TrustedEvents
+  readonly schedules: TrustedSchedules
   readonly middleware: Middleware | null
   /** Aborted when the plugin is unloaded. */
   readonly gone: AbortController
@@ -68,7 +71,8 @@ export class TrustedPlugin implements LoadedPlugin {
 
   async execute(invocation: Invocation): Promise<HandlerResult> {
     const { job, deadline, signal } = invocation
-    const context = new TrustedJobContext(invocation, this.#parts.source.logger)
+    const transaction = new AttemptTransaction(this.#parts.source.begin, signal)
+    const context = new TrustedJobContext(invocation, this.#parts.source.logger, transaction)
     const current: Running = {
       plugin: job.plugin,
       job,
@@ -84,15 +88,17 @@ export class TrustedPlugin implements LoadedPlugin {
       const handling = this.#handling(job)
       if (!handling.found) return handling.result
       try {
-        return returned(await handling.run(context))
+        return await transaction.conclude(returned(await handling.run(context)))
       } catch (thrown) {
+        await transaction.abandon()
         return threw(thrown)
       }
     })
   }
 
-  publish(): Promise<void> {
-    return this.#parts.events.publish()
+  async publish(): Promise<void> {
+    await this.#parts.schedules.publish()
+    await this.#parts.events.publish()
   }
 
   handOver(): Promise<unknown> {
@@ -104,6 +110,7 @@ export class TrustedPlugin implements LoadedPlugin {
 
   retire(): void {
     this.#parts.events.close()
+    this.#parts.schedules.close()
   }
 
   async unload(why: Departure): Promise<void> {
@@ -129,7 +136,7 @@ export class TrustedPlugin implements LoadedPlugin {
       case 'event':
         return this.#event(job)
       case 'schedule':
-        return missing(job, `the schedule ${job.name}`)
+        return this.#schedule(job)
     }
   }
 
@@ -153,6 +160,15 @@ export class TrustedPlugin implements LoadedPlugin {
     }
     if (declared !== undefined) return { found: true, run: (context) => declared.handler.call(instance, job.payload, context) }
     return { found: true, run: (context) => (isFunction(handle) ? handle.call(instance, job.name, job.payload, context) : undefined) }
+  }
+
+  #schedule(job: Job): Handling {
+    const { instance, schedules } = this.#parts
+    const func = schedules.functionOf(job)
+    if (func === undefined) return missing(job, `the schedule ${job.name}`)
+    const given = isRecord(job.payload) ? job.payload['args'] : undefined
+    const args: readonly unknown[] = Array.isArray(given) ? given : []
+    return { found: true, run: (context) => func.call(instance, ...args, context) }
   }
 
   #event(job: Job): Handling {

@@ -10,6 +10,7 @@ import { instantiate } from './import-entry.ts'
 import { TrustedPlugin, type TrustedPluginParts } from './plugin.ts'
 import { pluginRoutes } from './routes.ts'
 import { inHook, running } from './running.ts'
+import { TrustedSchedules } from './schedules.ts'
 
 /** Runs plugins in this process, with all its rights. */
 export const trustedRunner: Runner = {
@@ -48,16 +49,27 @@ async function start(
   instantiated: () => Promise<TrustedBase>,
   events: TrustedEvents,
   signal: AbortSignal,
-): Promise<Pick<TrustedPluginParts, 'instance' | 'actions' | 'middleware'>> {
+): Promise<Pick<TrustedPluginParts, 'instance' | 'actions' | 'middleware' | 'schedules'>> {
   const { manifest, deadlines } = source
   const instance = await withDeadline(deadlines.load, `the import of ${manifest.entryPoint}`, instantiated)
-  inject(instance, source, events, signal, await handedOver(source))
+  const schedules = new TrustedSchedules({
+    plugin: manifest.name,
+    version: manifest.version,
+    priority: manifest.priority,
+    maxAttempts: manifest.runtime.retry.maxAttempts,
+    instance,
+    registry: source.platform.schedules,
+    logger: source.logger,
+    now: source.now,
+  })
+  const services = { ...source.services, scheduler: () => schedules }
+  inject(instance, { ...source, services }, events, signal, await handedOver(source))
   await withDeadline(deadlines.load, 'onLoad', () => instance.onLoad()).catch((thrown: unknown) => {
     throw new XCoreError('plugin_load_failed', `onLoad of plugin ${manifest.name} failed: ${messageOf(thrown)}`, { cause: thrown })
   })
   const actions = declaredActions(instance.actions)
   const middleware = await withDeadline(deadlines.load, 'getRouter', () => pluginRoutes(instance, source, signal))
-  return { instance, actions, middleware }
+  return { instance, actions, middleware, schedules }
 }
 
 /** An old instance that can't hand over must not keep the new one, which may mend it, from taking its place. */

@@ -1,31 +1,31 @@
 import type { PluginMetrics } from '@xcore/sdk'
-import type { Engine, Subscription, SubscriptionRegistry } from '../../../../engine/port.ts'
+import type { EmitRequest, Engine, SubmitRequest, Subscription, SubscriptionRegistry } from '../../../../engine/port.ts'
 import { XCoreError } from '../../../../errors/index.ts'
 import { correlationId, eventId, jobId, pluginName } from '../../../../event-log/index.ts'
 import type { Job } from '../../../../event-log/index.ts'
 import type { PluginPlatform } from '../../../port.ts'
 import type { Channel } from '../wire/channel.ts'
+import { remoteSchedules } from './schedules.ts'
 import type { Remote } from './remote.ts'
 
 /** The platform as a plugin's own runtime in the sandbox sees it: every call is the host's to check and to do. */
 export function remotePlatform(remote: Remote): PluginPlatform {
-  return { engine: remoteEngine(remote), subscriptions: remoteSubscriptions(remote) }
+  return { engine: remoteEngine(remote), subscriptions: remoteSubscriptions(remote), schedules: remoteSchedules(remote) }
 }
 
 function remoteEngine(remote: Remote): Pick<Engine, 'submit' | 'emit' | 'wait'> {
   return {
     // Caller, correlation and depth are left out: the host knows them better.
-    async submit({ plugin, action, payload, priority, delaySeconds, runAt, idempotencyKey, awaited }) {
-      const args = { plugin, action, payload, priority, delaySeconds, runAt: runAt?.toISOString(), idempotencyKey, awaited }
-      const answer = record(await remote.call('submit', args))
+    async submit(request) {
+      const answer = record(await remote.call('submit', submitted(request)))
       return {
         jobId: jobId(String(answer['jobId'])),
         state: answer['state'] === 'scheduled' ? 'scheduled' : 'queued',
         replayed: answer['replayed'] === true,
       }
     },
-    async emit({ name, data, delaySeconds, externalId }) {
-      const answer = record(await remote.call('emit', { name, data, delaySeconds, externalId }))
+    async emit(request) {
+      const answer = record(await remote.call('emit', emitted(request)))
       return { eventId: eventId(String(answer['eventId'])), jobs: [], replayed: answer['replayed'] === true }
     },
     async wait(id, timeoutMs) {
@@ -33,6 +33,14 @@ function remoteEngine(remote: Remote): Pick<Engine, 'submit' | 'emit' | 'wait'> 
       return answer === null ? undefined : awaitedJob(record(answer))
     },
   }
+}
+
+/** What the host needs of a request. */
+export function submitted({ plugin, action, payload, priority, delaySeconds, runAt, idempotencyKey, awaited }: SubmitRequest): object {
+  return { plugin, action, payload, priority, delaySeconds, runAt: runAt?.toISOString(), idempotencyKey, awaited }
+}
+export function emitted({ name, data, delaySeconds, externalId }: EmitRequest): object {
+  return { name, data, delaySeconds, externalId }
 }
 
 function remoteSubscriptions(remote: Remote): SubscriptionRegistry {

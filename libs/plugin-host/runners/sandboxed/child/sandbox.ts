@@ -1,3 +1,4 @@
+import type { HandlerResult } from '../../../../engine/plugin-port.ts'
 import { XCoreError, messageOf } from '../../../../errors/index.ts'
 import { correlationId, eventId, jobId, pluginName } from '../../../../event-log/index.ts'
 import type { Job, Json } from '../../../../event-log/index.ts'
@@ -10,6 +11,7 @@ import { checkFromHost } from '../wire/checks.ts'
 import { fromRich, toRich } from '../wire/rich.ts'
 import { PROTOCOL } from '../wire/frames.ts'
 import type { FromHost, InitFrame, JobFrame, RouteFrame } from '../wire/frames.ts'
+import { remoteJobTransaction } from './transactions.ts'
 import type { Duplex } from 'node:stream'
 import { remoteFetch } from './fetch.ts'
 import { wireLogger } from './logger.ts'
@@ -102,6 +104,7 @@ export function runSandbox(options: SandboxOptions): void {
       platform: remotePlatform(remote),
       services: remoteServices(remote, init.services),
       entryUrl: init.bundle,
+      begin: init.services.includes('db') ? remoteJobTransaction(remote) : null,
       handOver: async () => fromRich(init.previousState),
       deadlines: init.deadlines,
       now: () => new Date(),
@@ -118,7 +121,7 @@ export function runSandbox(options: SandboxOptions): void {
       logger: present().plugin.logger,
     })
     running.delete(id)
-    if (channel.send({ t: 'done', id, result })) return
+    if (channel.send({ t: 'done', id, result: withoutTransaction(result) })) return
     channel.send({
       t: 'done',
       id,
@@ -158,7 +161,14 @@ export function runSandbox(options: SandboxOptions): void {
   }
 }
 
-function jobOf(plugin: string, { event, depth, payload, ...job }: JobFrame['job']): Job {
+/** The transaction itself is the host's. */
+function withoutTransaction(result: HandlerResult): object {
+  if (result.kind !== 'ok' && result.kind !== 'error') return result
+  const { transaction: _transaction, ...told } = result
+  return told
+}
+
+function jobOf(plugin: string, { event, depth, method, payload, ...job }: JobFrame['job']): Job {
   return {
     ...blankJob(),
     ...job,
@@ -167,7 +177,10 @@ function jobOf(plugin: string, { event, depth, payload, ...job }: JobFrame['job'
     payload: isJson(payload) ? payload : null,
     correlationId: correlationId(job.correlationId),
     replayOf: job.replayOf === null ? null : jobId(job.replayOf),
-    meta: { depth, ...(event === null ? {} : { event: { ...event, id: eventId(event.id) } }) },
+    meta: {
+      depth,
+      ...(method === null ? {} : { schedule: { method } }),
+      ...(event === null ? {} : { event: { ...event, id: eventId(event.id) } }) },
   }
 }
 

@@ -3,6 +3,7 @@ import { XCoreError } from '../../../../errors/index.ts'
 import type { ServiceFactory } from '../../../port.ts'
 import { fromRich, toRich } from '../wire/rich.ts'
 import { SERVICE_METHODS } from '../wire/services.ts'
+import { remoteDb } from './transactions.ts'
 import type { Remote } from './remote.ts'
 
 type Method = (...args: readonly unknown[]) => Promise<unknown>
@@ -13,7 +14,8 @@ export function remoteServices(remote: Remote, names: readonly string[]): Readon
   for (const name of names) {
     if (!Object.hasOwn(SERVICE_METHODS, name)) continue
     const methods = methodsOf(remote, name)
-    services[name] = () => (name === 'cache' ? withGetOrSet(methods) : Object.freeze(methods))
+    if (name === 'db') services[name] = () => remoteDb(remote)
+    else services[name] = () => (name === 'cache' ? withGetOrSet(methods) : Object.freeze(methods))
   }
   return services
 }

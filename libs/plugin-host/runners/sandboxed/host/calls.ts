@@ -4,9 +4,10 @@ import { Compile } from 'typebox/compile'
 import { XCoreError } from '../../../../errors/index.ts'
 import { isTerminal, jobId, pluginName } from '../../../../event-log/index.ts'
 import type { Job, Json } from '../../../../event-log/index.ts'
-import type { Origin } from '../../../../engine/port.ts'
+import type { EmitRequest, Origin, SubmitRequest } from '../../../../engine/port.ts'
 import type { Permissions } from '../../../permissions/permissions.ts'
 import type { PluginPlatform } from '../../../port.ts'
+import type { AttemptTransaction } from '../../trusted/job-transaction.ts'
 import { MAX_DEPTH } from '../../trusted/running.ts'
 import type { CallFrame, SubscriptionFrame } from '../wire/frames.ts'
 import type { Work } from './process.ts'
@@ -16,6 +17,8 @@ export interface WorkContext {
   readonly job: Job | null
   readonly traceparent: string | undefined
   readonly deadline: Date | null
+  /** Of a job. */
+  readonly transaction: AttemptTransaction | null
   /** Jobs that this work asked for, and so may wait for. */
   readonly submitted: Set<string>
 }
@@ -54,7 +57,7 @@ export function operation<const Args extends TSchema>(
   }
 }
 
-const Submit = Type.Object(
+export const Submit = Type.Object(
   {
     plugin: Name,
     action: Name,
@@ -67,7 +70,7 @@ const Submit = Type.Object(
   },
   closed,
 )
-const Emit = Type.Object(
+export const Emit = Type.Object(
   {
     name: Name,
     data: Type.Unknown(),
@@ -93,32 +96,17 @@ const MAX_SUBMITTED = 10_000
 
 /** Jobs, events and subscriptions, as the engine does them, under the plugin's own name. */
 export function engineOperations(context: CallContext): Readonly<Record<string, Operation>> {
-  const { plugin, permissions, platform, contextOf } = context
+  const { platform, contextOf } = context
   const { engine } = platform
   return {
-    submit: operation('submit', Submit, async ({ payload, runAt, ...args }, work) => {
-      const current = contextOf(work)
-      // What it asks of itself needs no permission.
-      if (args.plugin !== plugin) permissions.check(`plugin:${args.plugin}`, 'execute')
-      const request = {
-        ...args,
-        payload: json(payload),
-        source: 'plugin' as const,
-        ...originOf(plugin, current),
-        ...(runAt === undefined ? {} : { runAt: dateOf(runAt) }),
-      }
-      const submitted = await engine.submit(request)
-      if (args.awaited === true && current.submitted.size < MAX_SUBMITTED) current.submitted.add(submitted.jobId)
+    submit: operation('submit', Submit, async (args, work) => {
+      const { submitted: mine } = contextOf(work)
+      const submitted = await engine.submit(submitRequest(context, args, work))
+      if (args.awaited === true && mine.size < MAX_SUBMITTED) mine.add(submitted.jobId)
       return { jobId: submitted.jobId, state: submitted.state, replayed: submitted.replayed }
     }),
-    emit: operation('emit', Emit, async ({ data, ...args }, work) => {
-      permissions.check(`events:${args.name}`, 'emit')
-      const { eventId, replayed } = await engine.emit({
-        ...args,
-        data: json(data),
-        source: `xcore://plugins/${plugin}`,
-        ...originOf(plugin, contextOf(work)),
-      })
+    emit: operation('emit', Emit, async (args, work) => {
+      const { eventId, replayed } = await engine.emit(emitRequest(context, args, work))
       return { eventId, replayed }
     }),
     wait: operation('wait', Wait, async ({ jobId: id, timeoutMs }, work) => {
@@ -134,6 +122,22 @@ export function engineOperations(context: CallContext): Readonly<Record<string, 
     subscribe: operation('events.on', Subscribe, async (subscription) => context.subscribe(subscription)),
     unsubscribe: operation('events.off', Unsubscribe, async ({ id }) => context.unsubscribe(id)),
   }
+}
+
+/** The request as the engine takes it, in the plugin's own name. Throws XCoreError `permission_denied`, `loop_detected`. */
+export function submitRequest({ plugin, permissions, contextOf }: CallContext, args: Static<typeof Submit>, work: Work): SubmitRequest {
+  const { payload, runAt, ...others } = args
+  // Its own actions need no permission: they are its code.
+  if (args.plugin !== plugin) permissions.check(`plugin:${args.plugin}`, 'execute')
+  const when = runAt === undefined ? {} : { runAt: dateOf(runAt) }
+  return { ...others, payload: json(payload), source: 'plugin', ...originOf(plugin, contextOf(work)), ...when }
+}
+
+/** Throws XCoreError `permission_denied`, `loop_detected`. */
+export function emitRequest({ plugin, permissions, contextOf }: CallContext, args: Static<typeof Emit>, work: Work): EmitRequest {
+  const { data, ...others } = args
+  permissions.check(`events:${args.name}`, 'emit')
+  return { ...others, data: json(data), source: `xcore://plugins/${plugin}`, ...originOf(plugin, contextOf(work)) }
 }
 
 /** Runs what a frame asks for. Throws XCoreError. */

@@ -1,10 +1,12 @@
 import type { HandlerResult, Invocation } from '../../../../engine/plugin-port.ts'
 import type { Subscription } from '../../../../engine/port.ts'
 import { XCoreError, messageOf } from '../../../../errors/index.ts'
+import type { ScheduleRequest } from '../../../../services/scheduler/index.ts'
 import type { Job, JobId } from '../../../../event-log/index.ts'
 import type { Departure, PluginSource, SandboxStatus } from '../../../runner.ts'
 import type { CallFrame, JobFrame, RouteFrame, SubscriptionFrame } from '../wire/frames.ts'
 import { fromRich, toRich } from '../wire/rich.ts'
+import { AttemptTransaction } from '../../trusted/job-transaction.ts'
 import { running } from '../../trusted/running.ts'
 import type { Running } from '../../trusted/running.ts'
 import { dispatch } from './calls.ts'
@@ -55,6 +57,7 @@ export class Supervisor {
   #lastEnd: SandboxEnd | null = null
   #restarts = 0
   #phase: 'collecting' | 'published' | 'retired' = 'collecting'
+  #schedules: readonly ScheduleRequest[] = []
   #previousState: unknown
   readonly #gone = new AbortController()
   #unloaded = false
@@ -76,7 +79,7 @@ export class Supervisor {
   }
 
   contextOf(work: Work): WorkContext {
-    return this.#contexts.get(work) ?? { job: null, traceparent: undefined, deadline: null, submitted: new Set() }
+    return this.#contexts.get(work) ?? { job: null, traceparent: undefined, deadline: null, transaction: null, submitted: new Set() }
   }
 
   /** The first start, which tells what the plugin offers. `previousState`: of the instance before. Rejects with XCoreError. */
@@ -90,7 +93,16 @@ export class Supervisor {
   async publish(): Promise<void> {
     const { manifest, platform } = this.#options.source
     this.#phase = 'published'
+    await platform.schedules.replace(manifest.name, this.#schedules)
     await platform.subscriptions.replace(manifest.name, manifest.version, this.subscriptions())
+  }
+
+  /** What `onLoad` scheduled: made known with the subscriptions, and again when a later start schedules something else. */
+  async collect(schedules: readonly ScheduleRequest[]): Promise<void> {
+    const changed = JSON.stringify(schedules) !== JSON.stringify(this.#schedules)
+    this.#schedules = schedules
+    const { manifest, platform } = this.#options.source
+    if (changed && this.#phase === 'published') await platform.schedules.replace(manifest.name, schedules)
   }
 
   /** What `onReload` returns; undefined: no process runs, so there is nothing to hand over. */
@@ -124,7 +136,7 @@ export class Supervisor {
   }
 
   /** Rejects with XCoreError `not_ready` or the code of how the sandbox ended. */
-  async route(route: Omit<RouteFrame, 't' | 'id'>, context: Omit<WorkContext, 'submitted' | 'job'>, timeoutMs: number): Promise<RouteEnd> {
+  async route(route: Omit<RouteFrame, 't' | 'id'>, context: Pick<WorkContext, 'traceparent' | 'deadline'>, timeoutMs: number): Promise<RouteEnd> {
     const leave = await this.#gate.enter(false, timeoutMs / 2)
     if (leave === undefined)
       throw new XCoreError('not_ready', 'the sandbox of the plugin is busy with a job that runs alone', { retryAfterSeconds: 1 })
@@ -136,7 +148,7 @@ export class Supervisor {
       })
       let late: NodeJS.Timeout | undefined
       const ended = process.route(route, (work) => {
-        this.#contexts.set(work, { job: null, submitted: new Set(), ...context })
+        this.#contexts.set(work, { job: null, transaction: null, submitted: new Set(), ...context })
         late = setTimeout(
           () => this.#tooLate(process, work, new DOMException('the route took too long', 'TimeoutError'), TIMEOUT_GRACE_MS),
           timeoutMs,
@@ -213,9 +225,10 @@ export class Supervisor {
 
   async #run(process: SandboxProcess, invocation: Invocation, alone: boolean): Promise<HandlerResult> {
     const { job, signal, deadline } = invocation
+    const transaction = new AttemptTransaction(this.#options.source.begin, signal)
     let onAbort: (() => void) | undefined
     const ran = process.run({ job: jobFrame(job), deadline: deadline.getTime() }, () => this.#options.source.logger.child({ job: job.id, attempt: job.attempt, correlation_id: job.correlationId }), (work) => {
-      this.#contexts.set(work, { job, traceparent: job.meta.traceparent, deadline, submitted: new Set() })
+      this.#contexts.set(work, { job, traceparent: job.meta.traceparent, deadline, transaction, submitted: new Set() })
       onAbort = () => this.#aborted(process, work, signal)
       signal.addEventListener('abort', onAbort, { once: true })
     })
@@ -225,8 +238,9 @@ export class Supervisor {
       this.#suspects.delete(job.id)
       this.#supervision = evolve(this.#supervision, { type: 'succeeded' })
       this.#wearOut(process)
-      return result
+      return transaction.conclude(result)
     }
+    await transaction.abandon()
     const { end } = result
     const { name } = this.#options.source.manifest
     if (end.jobs > 1 || end.reason === 'unloaded' || end.reason === 'recycled') {
@@ -410,6 +424,7 @@ function jobFrame(job: Job): JobFrame['job'] {
     correlationId: job.correlationId,
     replayOf: job.replayOf,
     idempotencyKey: job.idempotencyKey,
+    method: job.meta.schedule?.method ?? null,
     event: job.meta.event === undefined ? null : { ...job.meta.event },
     depth: job.meta.depth ?? 0,
   }

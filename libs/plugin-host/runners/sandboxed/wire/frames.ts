@@ -196,6 +196,8 @@ const RunJob = Type.Object({
     correlationId: Type.String(),
     replayOf: Type.Union([Type.Null(), Type.String()]),
     idempotencyKey: Type.Union([Type.Null(), Type.String()]),
+    /** Of a schedule whose function is not known by its id. */
+    method: Type.Union([Type.Null(), Type.String()]),
     event: Type.Union([
       Type.Null(),
       Type.Object({ id: Type.String(), source: Type.String(), time: Type.String(), subscription: Type.String() }),
