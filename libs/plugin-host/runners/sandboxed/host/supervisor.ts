@@ -40,7 +40,7 @@ export interface SupervisorOptions {
  *
  *   stopped ──job──► starting ──► ready ──idle, used up──► stopped
  *      ▲                 │           │
- *      └─────pause───────┴──crash────┘──8th in a row──► suspended ──resume──► stopped
+ *      └─────pause───────┴──crash────┘──6th in a row──► suspended ──resume──► stopped
  */
 export class Supervisor {
   readonly #options: SupervisorOptions
