@@ -57,11 +57,15 @@ export interface ProcessOptions {
 
 interface Pending {
   readonly work: Work
-  readonly over: AbortController
+  /** Aborts `work.signal`. */
+  readonly over: () => void
   /** False: this is no answer to it. */
   readonly settle: (frame: FromSandbox, bytes: number) => boolean
   readonly lost: (end: SandboxEnd) => void
 }
+
+/** One for all: an exception costs a stack trace. */
+const OVER = new DOMException('the work is over', 'AbortError')
 
 const MB = 1024 * 1024
 const WATCH_MS = 50
@@ -264,7 +268,7 @@ export class SandboxProcess {
     const pending = [...this.#pending.values()]
     this.#pending.clear()
     for (const { over, lost } of pending) {
-      over.abort()
+      over()
       lost(end)
     }
     // Told once nothing of it is left: a new one may take its place, its user and its memory.
@@ -309,7 +313,7 @@ export class SandboxProcess {
     if (pending === undefined || !pending.settle(frame, bytes))
       throw new ProtocolViolation(`answered ${frame.t} for work that it was not given`)
     this.#pending.delete(id)
-    pending.over.abort()
+    pending.over()
   }
 
   #called(frame: CallFrame): void {
@@ -371,13 +375,18 @@ export class SandboxProcess {
     handlers: { started: (work: Work) => void; settle: Pending['settle']; lost: Pending['lost'] },
   ): boolean {
     const id = ++this.#lastId
-    const over = new AbortController()
+    // Made when asked for: most jobs need neither, and each costs more than all else that is done here for one.
+    let over: AbortController | undefined
+    let ended = false
     let logger: Logger | undefined
     const work: Work = {
       id,
       kind,
-      signal: over.signal,
-      // Most jobs log nothing, and a pino child costs more than all else that is done here for one.
+      get signal() {
+        over ??= new AbortController()
+        if (ended) over.abort(OVER)
+        return over.signal
+      },
       get logger() {
         return (logger ??= makeLogger())
       },
@@ -387,7 +396,7 @@ export class SandboxProcess {
       return true
     }
     if (!this.#channel.send(frame(id))) return false
-    this.#pending.set(id, { work, over, settle: handlers.settle, lost: handlers.lost })
+    this.#pending.set(id, { work, over: () => ((ended = true), over?.abort(OVER)), settle: handlers.settle, lost: handlers.lost })
     this.#idleSince = 0
     handlers.started(work)
     return true

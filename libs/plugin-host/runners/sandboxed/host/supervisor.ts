@@ -274,8 +274,10 @@ export class Supervisor {
       job,
       traceparent,
       deadline,
-      signal: work.signal,
       permissions,
+      get signal() {
+        return work.signal
+      },
       get logger() {
         return work.logger
       },
