@@ -13,7 +13,12 @@ import { median, quantile } from './harness/stats.ts'
 import { table } from './harness/table.ts'
 
 const { values } = parseArgs({
-  options: { ring: { type: 'string' }, calls: { type: 'string', default: '20000' }, 'end-to-end': { type: 'boolean', default: false }, json: { type: 'boolean', default: false } },
+  options: {
+    ring: { type: 'string' },
+    calls: { type: 'string', default: '20000' },
+    'end-to-end': { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+  },
 })
 const ring = RINGS.find((each) => each === values.ring)
 const calls = Number(values.calls)
@@ -81,7 +86,9 @@ async function endToEnd(t: TestHost, name: string): Promise<number> {
   await using running = await testEngine(directory)
   const jobs = Math.min(calls, 20_000)
   const submitted = await Promise.all(
-    Array.from({ length: jobs }, () => running.engine.submit({ plugin: name, action: 'go', payload: {}, source: 'plugin', delaySeconds: 0 })),
+    Array.from({ length: jobs }, () =>
+      running.engine.submit({ plugin: name, action: 'go', payload: {}, source: 'plugin', delaySeconds: 0 }),
+    ),
   )
   const began = performance.now()
   const last = submitted.at(-1)
@@ -109,4 +116,10 @@ const result = {
   ...(values['end-to-end'] ? { end_to_end_ratio: (await endToEnd(t, 'boxed')) / (await endToEnd(t, 'trusted')) } : {}),
 }
 if (values.json) console.log(JSON.stringify(result, null, 2))
-else console.log(table(['', ''], Object.entries(result).map(([name, value]) => [name, typeof value === 'number' ? value.toFixed(value < 100 ? 2 : 0) : value])))
+else
+  console.log(
+    table(
+      ['', ''],
+      Object.entries(result).map(([name, value]) => [name, typeof value === 'number' ? value.toFixed(value < 100 ? 2 : 0) : value]),
+    ),
+  )

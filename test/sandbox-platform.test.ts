@@ -23,7 +23,8 @@ permissions:
   - {resource: "service:scheduler"}
   - {resource: "plugin:other"}
 `,
-  'shop/migrations/001_orders.sql': 'create table orders (id text primary key, amount numeric not null, at timestamptz not null default now(), raw bytea)',
+  'shop/migrations/001_orders.sql':
+    'create table orders (id text primary key, amount numeric not null, at timestamptz not null default now(), raw bytea)',
   'shop/src/main.ts': `
 import { SandboxedBase, Router, Type, action, error, ok } from '@xcore/sdk'
 import type { JobContext, Payload } from '@xcore/sdk'
@@ -83,7 +84,8 @@ export default class Plugin extends SandboxedBase {
   }
 }
 `,
-  'crasher/plugin.yaml': 'name: crasher\nversion: 1.0.0\nexecution_mode: sandboxed\nruntime: {retry: {max_attempts: 2, backoff_seconds: 0.1}}\n',
+  'crasher/plugin.yaml':
+    'name: crasher\nversion: 1.0.0\nexecution_mode: sandboxed\nruntime: {retry: {max_attempts: 2, backoff_seconds: 0.1}}\n',
   'crasher/src/main.ts': `
 import { SandboxedBase, ok } from '@xcore/sdk'
 export default class Plugin extends SandboxedBase {
@@ -119,7 +121,11 @@ describe('a sandboxed plugin on the whole platform', () => {
       await writeFile(join(dir, name), text)
     }
     const env = { DATABASE_URL: database.url, XCORE_HTTP_PORT: '0', XCORE_PLUGINS_DIR: dir, XCORE_WORKER_METRICS_PORT: '0' }
-    const service = await composeStandalone({ config: loadConfig({ cwd: dir, env }), logger: testLogger, signal: new AbortController().signal })
+    const service = await composeStandalone({
+      config: loadConfig({ cwd: dir, env }),
+      logger: testLogger,
+      signal: new AbortController().signal,
+    })
     stack.defer(() => service.stop(2_000))
     url = service.url
   })
@@ -174,6 +180,12 @@ describe('a sandboxed plugin on the whole platform', () => {
     for (const wait of waits) assert.deepEqual(wait.body['result'], { status: 'ok', attempt: 1 })
     assert.equal((await call('ping')).status, 200)
     assert.equal((await call('anything', {}, 'other')).status, 200)
+  })
+
+  test('a blocked loop spends an attempt of its own job only', async () => {
+    const [spin, ...waits] = await Promise.all([call('spin'), call('wait', { ms: 4_800 }), call('wait', { ms: 300 }), call('ping')])
+    assert.match(JSON.stringify(spin.body), /timeout|queued/)
+    for (const wait of waits) assert.deepEqual(wait.body['result'] ?? wait.body['status'], wait.status === 202 ? 'queued' : { status: 'ok', attempt: 1 })
   })
 
   test('the admin api and the metrics tell of it', async () => {

@@ -75,7 +75,7 @@ export function runJob(context: JobRunContext, plugin: RunnablePlugin, claim: Cl
       return { interrupted: new Date(Math.ceil(finishedAt + delaySeconds * 1000)) }
     }
     if (end.kind === 'timed_out') {
-      metrics.handlersAbandonedTotal.inc(labels)
+      if (plugin.graceMs === undefined) metrics.handlersAbandonedTotal.inc(labels)
       logger().warn(
         { timeout_seconds: settings.timeoutSeconds },
         'the handler did not end in time and was given up; it may still use memory and connections',

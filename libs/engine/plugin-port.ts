@@ -29,6 +29,11 @@ export interface RunnablePlugin {
    */
   accepts(action: string, payload: Json): Acceptance
   /**
+   * Milliseconds that the runner is waited for past the deadline: it ends the handler by force, and may say that it was not to blame
+   * (`interrupted`). Default: none, the handler is given up.
+   */
+  readonly graceMs?: number
+  /**
    * Runs one attempt. Resolves for every way in which the handler may end; rejects only when the runner itself is broken.
    * The engine races it against the deadline: after `signal` aborts, whatever it resolves to is ignored.
    */

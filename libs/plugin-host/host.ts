@@ -148,10 +148,8 @@ class Host implements PluginHost {
     return this.#next(async () => {
       const record = this.#known(name)
       if (paused) this.#paused.add(name)
-      else {
-        this.#paused.delete(name)
-        record.instance?.loaded.resume?.()
-      }
+      else this.#paused.delete(name)
+      if (!paused) record.instance?.loaded.resume?.()
       await this.#changed(name)
       return this.#statusOf(record)
     })
@@ -326,7 +324,8 @@ class Host implements PluginHost {
     try {
       const names = this.#records.map((record) => record.manifest?.name).filter((name) => name !== undefined)
       const dropped = [...(await platform.subscriptions.retain(names)), ...(await platform.schedules.retain(names))]
-      if (dropped.length > 0) this.#options.logger.info({ plugins: [...new Set(dropped)] }, 'dropped the subscriptions and schedules of plugins that are gone')
+      if (dropped.length > 0)
+        this.#options.logger.info({ plugins: [...new Set(dropped)] }, 'dropped the subscriptions and schedules of plugins that are gone')
     } catch (thrown) {
       this.#options.logger.error({ err: thrown }, 'the subscriptions and schedules of plugins that are gone could not be dropped')
     }

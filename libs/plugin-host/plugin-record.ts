@@ -140,6 +140,7 @@ export class PluginRecord {
       limits: pluginLimits(manifest),
       settings: (kind, name) => jobSettings(manifest, kind, name, kind === 'event' ? eventPriority(loaded, name) : undefined),
       accepts: (action, payload) => loaded.accepts(action, payload),
+      ...(loaded.graceMs === undefined ? {} : { graceMs: loaded.graceMs }),
       execute: (invocation) => this.#execute(invocation),
     }
   }

@@ -77,6 +77,8 @@ export interface LoadedPlugin {
   execute(invocation: Invocation): Promise<HandlerResult>
   /** The plugin's own routes; null: none. */
   readonly middleware: Middleware | null
+  /** See `RunnablePlugin.graceMs`. */
+  readonly graceMs?: number
   /** Why it takes no work now, although it is loaded: a sandbox that crashed too often. Default: it takes work. */
   refusal?(): { readonly code: ErrorCode; readonly message: string } | undefined
   /** Of a sandboxed plugin. */

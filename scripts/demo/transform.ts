@@ -2,7 +2,12 @@ import { allJobs, whenSettled } from './jobs.ts'
 
 /** Rules as users write them: a useful one, one that is wrong about its data, and one that never ends. */
 const RULES = [
-  { id: 'repositories', pattern: 'github.*', name: 'repository', code: '(event) => event.data.payload.repository && { repository: event.data.payload.repository.full_name }' },
+  {
+    id: 'repositories',
+    pattern: 'github.*',
+    name: 'repository',
+    code: '(event) => event.data.payload.repository && { repository: event.data.payload.repository.full_name }',
+  },
   { id: 'careless', pattern: 'github.star*', name: 'stars', code: '(event) => ({ stars: event.data.payload.nothing.here })' },
   { id: 'endless', pattern: 'github.ping', name: 'never', code: '(event) => { for (;;); }' },
 ] as const
@@ -15,7 +20,8 @@ export async function addRules(url: string): Promise<void> {
       headers: { 'content-type': 'application/json', prefer: 'wait=20' },
       body: JSON.stringify({ payload }),
     })
-    if (response.status !== 200) throw new Error(`adding the rule ${payload.id} was answered with ${response.status}: ${await response.text()}`)
+    if (response.status !== 200)
+      throw new Error(`adding the rule ${payload.id} was answered with ${response.status}: ${await response.text()}`)
   }
 }
 

@@ -71,12 +71,13 @@ async function attack(t: TestHost, { code, ends }: Attempt, timeoutMs: number): 
   const timer = setTimeout(() => controller.abort(new DOMException('time is up', 'TimeoutError')), ends === undefined ? 5_000 : timeoutMs)
   const result = await t.run('attacker', 'attack', { code }, {}, { signal: controller.signal })
   clearTimeout(timer)
-  if (ends === undefined) assert.ok(!(result.kind === 'ok' && result.result['got'] !== null), `the attempt succeeded: ${JSON.stringify(result)}`)
+  if (ends === undefined)
+    assert.ok(!(result.kind === 'ok' && result.result['got'] !== null), `the attempt succeeded: ${JSON.stringify(result)}`)
   else assert.ok(ends.includes(codeOf(result)), `expected ${ends.join(' or ')}, found ${JSON.stringify(result).slice(0, 500)}`)
   // Whatever it did, the others are served, and so is its next job.
   assert.equal((await t.run('bystander', 'ping')).kind, 'ok')
   assert.equal((await t.run('neighbour', 'ping')).kind, 'ok')
-  t.host.pause('attacker', false)
+  await t.host.pause('attacker', false)
   for (let tries = 0; tries < 20; tries += 1) if ((await t.run('attacker', 'ping')).kind === 'ok') break
   assert.equal((await t.run('attacker', 'ping')).kind, 'ok')
 }
@@ -105,7 +106,12 @@ export interface Ground extends AsyncDisposable {
 /** What is needed to start sandboxes by hand. */
 export async function makeGround(): Promise<Ground> {
   const folder = await makeBundleFolder()
-  const [program, node, tools, uidMap] = await Promise.all([bundleProgram(`${folder}/program`), realpath(process.execPath), findTools(), readUidMap()])
+  const [program, node, tools, uidMap] = await Promise.all([
+    bundleProgram(`${folder}/program`),
+    realpath(process.execPath),
+    findTools(),
+    readUidMap(),
+  ])
   const uid = process.getuid?.() === 0 ? sandboxUid(process.pid, 200, uidMap) : null
   const { rm } = await import('node:fs/promises')
   return {

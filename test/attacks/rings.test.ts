@@ -66,7 +66,11 @@ for (const ring of ['uid', 'bwrap'] as const) {
     const port = typeof address === 'object' && address !== null ? address.port : 0
     const [command, ...args] = commandOf({ ...plan, program, bundle: program })
     const open = args.filter((arg) => !/^--(permission|allow-fs|no-addons|freeze)/.test(arg))
-    const child = spawn(command, [...open, String(port), String(process.pid)], { env: {}, cwd: '/', stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'] })
+    const child = spawn(command, [...open, String(port), String(process.pid)], {
+      env: {},
+      cwd: '/',
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe', 'pipe'],
+    })
     let text = ''
     let errors = ''
     child.stdout?.on('data', (piece: Buffer) => (text += piece.toString()))

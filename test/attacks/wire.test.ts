@@ -6,7 +6,7 @@ import { pino } from 'pino'
 import { XCoreError } from '../../libs/errors/index.ts'
 import { live } from '../../libs/plugin-host/runners/sandboxed/host/launch.ts'
 import { SandboxProcess } from '../../libs/plugin-host/runners/sandboxed/host/process.ts'
-import type { SandboxEnd } from '../../libs/plugin-host/runners/sandboxed/host/process.ts'
+import type { SandboxEnd } from '../../libs/plugin-host/runners/sandboxed/host/end.ts'
 import { makeGround } from './harness.ts'
 import type { Ground } from './harness.ts'
 
@@ -23,7 +23,8 @@ const alive = setInterval(() => {}, 1000)
 send(hello)
 `
 /** Loads well, then does this for each job. */
-const atJob = (code: string) => `${PRELUDE}\nonFrame((f) => { if (f.t === 'init') send(loaded); if (f.t === 'ping') send({ t: 'pong', id: f.id }); if (f.t === 'job') { const id = f.id; ${code} } })`
+const atJob = (code: string) =>
+  `${PRELUDE}\nonFrame((f) => { if (f.t === 'init') send(loaded); if (f.t === 'ping') send({ t: 'pong', id: f.id }); if (f.t === 'job') { const id = f.id; ${code} } })`
 const ok = `{ t: 'done', id, result: { kind: 'ok', result: { status: 'ok' } } }`
 
 const BOOT: Readonly<Record<string, string>> = {
@@ -66,8 +67,14 @@ const JOBS: Readonly<Record<string, string>> = {
 
 /** These end well: the host answers, and nobody is harmed. */
 const REFUSED: Readonly<Record<string, { readonly code: string; readonly expect: string }>> = {
-  'asks in the name of a job that is not its own': { code: `send({ t: 'call', id: 1, for: id + 7, op: 'emit', args: {} })`, expect: 'permission_denied' },
-  'asks for an operation that is none': { code: `send({ t: 'call', id: 1, for: id, op: 'constructor', args: {} })`, expect: 'permission_denied' },
+  'asks in the name of a job that is not its own': {
+    code: `send({ t: 'call', id: 1, for: id + 7, op: 'emit', args: {} })`,
+    expect: 'permission_denied',
+  },
+  'asks for an operation that is none': {
+    code: `send({ t: 'call', id: 1, for: id, op: 'constructor', args: {} })`,
+    expect: 'permission_denied',
+  },
   'asks for __proto__': { code: `send({ t: 'call', id: 1, for: id, op: '__proto__', args: {} })`, expect: 'permission_denied' },
 }
 
@@ -110,8 +117,27 @@ describe('the wire', () => {
     })
     return process
   }
-  const job = { id: 'j', kind: 'action' as const, name: 'a', payload: {}, attempt: 1, maxAttempts: 1, priority: 50, correlationId: 'c', replayOf: null, idempotencyKey: null, method: null, event: null, depth: 0 }
-  const run = (process: SandboxProcess) => process.run({ job, deadline: Date.now() + 5_000 }, () => pino({ level: 'silent' }), () => {})
+  const job = {
+    id: 'j',
+    kind: 'action' as const,
+    name: 'a',
+    payload: {},
+    attempt: 1,
+    maxAttempts: 1,
+    priority: 50,
+    correlationId: 'c',
+    replayOf: null,
+    idempotencyKey: null,
+    method: null,
+    event: null,
+    depth: 0,
+  }
+  const run = (process: SandboxProcess) =>
+    process.run(
+      { job, deadline: Date.now() + 5_000 },
+      () => pino({ level: 'silent' }),
+      () => {},
+    )
 
   for (const [what, code] of Object.entries(BOOT)) {
     test(`a program that ${what}`, async () => {
@@ -139,7 +165,9 @@ describe('the wire', () => {
   }
 
   test('keys named __proto__ in a result end as invalid_result', async () => {
-    const process = await start(atJob(`send('{"t":"done","id":' + id + ',"result":{"kind":"ok","result":{"a":{"__proto__":{"polluted":1}}}}}')`))
+    const process = await start(
+      atJob(`send('{"t":"done","id":' + id + ',"result":{"kind":"ok","result":{"a":{"__proto__":{"polluted":1}}}}}')`),
+    )
     const result = await run(process)
     assert.equal(result.kind === 'error' && result.error.code, 'invalid_result')
     assert.equal(Reflect.get({}, 'polluted'), undefined)

@@ -44,7 +44,10 @@ export const filesService: ServiceFactory = ({ folder, maxDiskMb = 50, permissio
       const freed = how === 'write' ? (before?.size ?? 0) : 0
       const used = await usedBytes(root)
       if (used - freed + bytes.length > limit) {
-        throw new XCoreError('quota_exceeded', `files.${how}: expected at most ${limit} bytes in ${DATA}/ (resources.max_disk_mb), found ${used} and ${bytes.length} more; delete something`)
+        throw new XCoreError(
+          'quota_exceeded',
+          `files.${how}: expected at most ${limit} bytes in ${DATA}/ (resources.max_disk_mb), found ${used} and ${bytes.length} more; delete something`,
+        )
       }
       await makeFolders(root, parts.slice(0, -1))
       if (how === 'append') {
@@ -107,7 +110,12 @@ async function infoOf(root: string, parts: readonly string[]): Promise<FileInfo 
     // A second name of a file elsewhere on the disk would lead there.
     if (found.isFile() && found.nlink > 1) throw odd(parts)
     if (path === join(root, ...parts)) {
-      return { path: parts.join('/'), kind: found.isDirectory() ? 'folder' : 'file', size: found.isFile() ? found.size : 0, modified: found.mtime }
+      return {
+        path: parts.join('/'),
+        kind: found.isDirectory() ? 'folder' : 'file',
+        size: found.isFile() ? found.size : 0,
+        modified: found.mtime,
+      }
     }
     if (!found.isDirectory()) return undefined
   }
@@ -124,7 +132,8 @@ async function openFile(root: string, parts: readonly string[], flags: number) {
 async function makeFolders(root: string, parts: readonly string[]): Promise<void> {
   for (let count = 0; count <= parts.length; count += 1) {
     const found = await infoOf(root, parts.slice(0, count))
-    if (found?.kind === 'file') throw new XCoreError('bad_request', `files: ${parts.slice(0, count).join('/')} is a file, expected a folder`)
+    if (found?.kind === 'file')
+      throw new XCoreError('bad_request', `files: ${parts.slice(0, count).join('/')} is a file, expected a folder`)
     if (found === undefined) await mkdir(join(root, ...parts.slice(0, count)), { mode: 0o700 })
   }
 }
@@ -147,7 +156,12 @@ async function usedBytes(root: string): Promise<number> {
 }
 
 function bytesOf(content: unknown, what: string): Buffer {
-  const bytes = typeof content === 'string' ? Buffer.from(content) : ArrayBuffer.isView(content) ? Buffer.from(content.buffer, content.byteOffset, content.byteLength) : undefined
+  const bytes =
+    typeof content === 'string'
+      ? Buffer.from(content)
+      : ArrayBuffer.isView(content)
+        ? Buffer.from(content.buffer, content.byteOffset, content.byteLength)
+        : undefined
   if (bytes === undefined) throw new XCoreError('bad_request', `files.${what}: expected a text or bytes as content`)
   if (bytes.length > MAX_BYTES) throw tooLarge(what, bytes.length)
   return bytes
@@ -159,7 +173,10 @@ function absent(thrown: unknown): undefined {
 }
 
 function odd(parts: readonly string[]): XCoreError {
-  return new XCoreError('permission_denied', `files: ${parts.join('/')} is or leads through a link or a device; expected plain files and folders in the plugin's data folder`)
+  return new XCoreError(
+    'permission_denied',
+    `files: ${parts.join('/')} is or leads through a link or a device; expected plain files and folders in the plugin's data folder`,
+  )
 }
 function notFound(what: string, path: string): XCoreError {
   return new XCoreError('not_found', `files.${what}: there is no ${path} in the plugin's data folder`)

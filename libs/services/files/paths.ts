@@ -15,7 +15,10 @@ export function partsOf(path: unknown, what: string): readonly string[] {
   }
   const plain = posix.normalize(path)
   if (posix.isAbsolute(path) || plain === '..' || plain.startsWith('../')) {
-    throw new XCoreError('permission_denied', `${what}: expected a path inside the plugin's data folder, found ${JSON.stringify(path.slice(0, 120))}`)
+    throw new XCoreError(
+      'permission_denied',
+      `${what}: expected a path inside the plugin's data folder, found ${JSON.stringify(path.slice(0, 120))}`,
+    )
   }
   const parts = plain.split('/').filter((part) => part !== '' && part !== '.')
   if (parts.length > MAX_PARTS || parts.some((part) => Buffer.byteLength(part) > MAX_PART_BYTES)) {

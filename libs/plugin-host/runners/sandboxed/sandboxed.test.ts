@@ -7,7 +7,9 @@ import type { TestHost } from '../../testing/plugin-folder.ts'
 import { live } from './host/launch.ts'
 
 const manifest = (name: string, more = '') => `name: ${name}\nversion: 1.0.0\nexecution_mode: sandboxed\n${more}`
-const sandboxed = (name: string, members: string, more = '', head = '') => ({ [name]: { 'plugin.yaml': manifest(name, more), 'src/main.ts': pluginClass(members, head) } })
+const sandboxed = (name: string, members: string, more = '', head = '') => ({
+  [name]: { 'plugin.yaml': manifest(name, more), 'src/main.ts': pluginClass(members, head) },
+})
 
 function ready(t: TestHost, plugin: string): void {
   assert.equal(t.host.refusal(plugin), undefined, JSON.stringify(t.host.refusal(plugin)))
@@ -48,13 +50,22 @@ test('actions, results, errors and the job context are those of a trusted plugin
   const bad = await t.run('echo', 'echo', { text: 'no' })
   assert.equal(bad.kind === 'error' && bad.error.code, 'validation_error')
   const boom = await t.run('echo', 'boom')
-  assert.deepEqual(boom.kind === 'threw' && [boom.error.code, boom.error.message, boom.error.stack?.includes('main.ts') === false], ['handler_error', 'boom', true])
+  assert.deepEqual(boom.kind === 'threw' && [boom.error.code, boom.error.message, boom.error.stack?.includes('main.ts') === false], [
+    'handler_error',
+    'boom',
+    true,
+  ])
   const later = await t.run('echo', 'later')
   assert.equal(later.kind === 'threw' && later.retryAfterSeconds, 7)
   const discard = await t.run('echo', 'discard')
   assert.equal(discard.kind === 'threw' && discard.final, true)
   const refused = await t.run('echo', 'refused')
-  assert.deepEqual(refused, { kind: 'error', error: { code: 'own_code', message: 'no', statusCode: 418 }, retryable: true, retryAfterSeconds: 3 })
+  assert.deepEqual(refused, {
+    kind: 'error',
+    error: { code: 'own_code', message: 'no', statusCode: 418 },
+    retryable: true,
+    retryAfterSeconds: 3,
+  })
   const cycle = await t.run('echo', 'cycle')
   assert.equal(cycle.kind === 'error' && cycle.error.code, 'invalid_result')
   await t.run('echo', 'log')
@@ -84,7 +95,10 @@ test('events, calls and enqueues go through the host, within the manifest', asyn
     other: pluginClass(`handle(name, payload, job) { return name === 'ping' ? ok({ payload }) : error('no') }`),
   })
   ready(t, 'shop')
-  assert.deepEqual(t.host.status('shop')?.subscriptions.map(({ pattern, priority }) => [pattern, priority]), [['order.*', 80]])
+  assert.deepEqual(
+    t.host.status('shop')?.subscriptions.map(({ pattern, priority }) => [pattern, priority]),
+    [['order.*', 80]],
+  )
   const emitted = await t.run('shop', 'emit', { event: 'order.paid' })
   assert.equal(emitted.kind, 'ok')
   await t.platform.settled()
@@ -93,8 +107,19 @@ test('events, calls and enqueues go through the host, within the manifest', asyn
   const call = await t.run('shop', 'call', { plugin: 'other' })
   assert.deepEqual(call.kind === 'ok' && call.result['answer'], { status: 'ok', payload: { a: 1 } })
   assert.equal((await t.run('shop', 'enqueue', { plugin: 'other' })).kind, 'ok')
-  assert.deepEqual(t.platform.submitted.map(({ plugin, caller, depth }) => [plugin, caller, depth]), [['other', 'shop', 1], ['other', 'shop', 1]])
-  for (const [action, payload] of [['emit', { event: 'user.created' }], ['emit', { event: 'order.secret' }], ['enqueue', { plugin: 'third' }], ['on', { pattern: '*' }]] as const) {
+  assert.deepEqual(
+    t.platform.submitted.map(({ plugin, caller, depth }) => [plugin, caller, depth]),
+    [
+      ['other', 'shop', 1],
+      ['other', 'shop', 1],
+    ],
+  )
+  for (const [action, payload] of [
+    ['emit', { event: 'user.created' }],
+    ['emit', { event: 'order.secret' }],
+    ['enqueue', { plugin: 'third' }],
+    ['on', { pattern: '*' }],
+  ] as const) {
     const denied = await t.run('shop', action, payload)
     assert.equal(denied.kind !== 'ok' && denied.kind !== 'interrupted' && denied.error.code, 'permission_denied', action)
   }

@@ -126,7 +126,19 @@ export function serviceDirectory(source: PluginSource, signal: AbortSignal): (na
     // Each use of these is checked by the service itself: a rule on the service as a whole is only needed to forbid it.
     if (CHECKED_BY_USE.includes(name)) permissions.checkUnlessUnsaid(`service:${name}`, 'execute')
     else permissions.check(`service:${name}`, 'execute')
-    if (!made.has(name)) made.set(name, factory({ name: manifest.name, version: manifest.version, folder, logger, permissions, maxDiskMb: manifest.resources.maxDiskMb, signal }))
+    if (!made.has(name))
+      made.set(
+        name,
+        factory({
+          name: manifest.name,
+          version: manifest.version,
+          folder,
+          logger,
+          permissions,
+          maxDiskMb: manifest.resources.maxDiskMb,
+          signal,
+        }),
+      )
     return made.get(name)
   }
 }

@@ -9,14 +9,20 @@ const EMPTY = [101, 204, 205, 304]
 export function remoteFetch(remote: Remote): typeof globalThis.fetch {
   return async (input, init = {}) => {
     const redirect = init.redirect ?? (input instanceof Request ? input.redirect : 'follow')
-    if (redirect !== 'manual') return checkedFetch(() => {}, input instanceof URL || typeof input === 'string' ? input : new Request(input), init)
+    if (redirect !== 'manual')
+      return checkedFetch(() => {}, input instanceof URL || typeof input === 'string' ? input : new Request(input), init)
     return hop(remote, new Request(input, init))
   }
 }
 
 async function hop(remote: Remote, request: Request): Promise<Response> {
   const body = request.body === null ? null : Buffer.from(await request.arrayBuffer())
-  const args = { url: request.url, method: request.method, headers: [...request.headers], body: body === null ? null : body.toString('base64') }
+  const args = {
+    url: request.url,
+    method: request.method,
+    headers: [...request.headers],
+    body: body === null ? null : body.toString('base64'),
+  }
   request.signal.throwIfAborted()
   const answer = record(await untilAborted(remote.call('fetch', args), request.signal))
   const status = Number(answer['status'])

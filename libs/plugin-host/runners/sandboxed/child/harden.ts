@@ -51,15 +51,7 @@ export function harden(home: string, bundle: string): void {
   ]) {
     Reflect.deleteProperty(process, name)
   }
-  for (const name of [
-    'WebSocket',
-    'EventSource',
-    'Worker',
-    'SharedArrayBuffer',
-    'localStorage',
-    'sessionStorage',
-    'navigator',
-  ]) {
+  for (const name of ['WebSocket', 'EventSource', 'Worker', 'SharedArrayBuffer', 'localStorage', 'sessionStorage', 'navigator']) {
     Reflect.deleteProperty(globalThis, name)
   }
 }

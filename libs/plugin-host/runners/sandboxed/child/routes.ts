@@ -118,7 +118,7 @@ function failureOf(thrown: unknown): object {
   const status = statusOf(thrown)
   const expose = status < 500 && (thrown instanceof HttpError || (thrown instanceof Error && Reflect.get(thrown, 'expose') === true))
   const error = result.kind === 'ok' || result.kind === 'interrupted' ? { code: 'handler_error', message: messageOf(thrown) } : result.error
-  const code = Reflect.get(Object(thrown), 'code')
+  const code: unknown = thrown instanceof Error ? Reflect.get(thrown, 'code') : undefined
   return { status, expose, error: { ...error, ...(expose && typeof code === 'string' && code !== '' ? { code: code.slice(0, 128) } : {}) } }
 }
 

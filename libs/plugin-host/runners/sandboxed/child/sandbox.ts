@@ -180,7 +180,8 @@ function jobOf(plugin: string, { event, depth, method, payload, ...job }: JobFra
     meta: {
       depth,
       ...(method === null ? {} : { schedule: { method } }),
-      ...(event === null ? {} : { event: { ...event, id: eventId(event.id) } }) },
+      ...(event === null ? {} : { event: { ...event, id: eventId(event.id) } }),
+    },
   }
 }
 

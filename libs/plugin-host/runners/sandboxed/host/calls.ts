@@ -10,7 +10,7 @@ import type { PluginPlatform } from '../../../port.ts'
 import type { AttemptTransaction } from '../../trusted/job-transaction.ts'
 import { MAX_DEPTH } from '../../trusted/running.ts'
 import type { CallFrame, SubscriptionFrame } from '../wire/frames.ts'
-import type { Work } from './process.ts'
+import type { Work } from './end.ts'
 
 /** What the sandboxed code runs for, as the host knows it: the sandbox is never asked. */
 export interface WorkContext {

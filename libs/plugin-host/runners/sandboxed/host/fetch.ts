@@ -10,7 +10,7 @@ import type { Permissions } from '../../../permissions/permissions.ts'
 import { isPublicAddress } from './addresses.ts'
 import { operation } from './calls.ts'
 import type { Operation, WorkContext } from './calls.ts'
-import type { Work } from './process.ts'
+import type { Work } from './end.ts'
 
 export interface FetchContext {
   readonly manifest: Pick<Manifest, 'name' | 'permissions'>
@@ -26,13 +26,32 @@ const MAX_RESPONSE_BYTES = 4 * 1024 * 1024
 const LONGEST_MS = 30_000
 const MAX_AT_ONCE = 50
 /** How the connection is used is the host's to say. */
-const NOT_THE_PLUGINS = new Set(['host', 'connection', 'keep-alive', 'transfer-encoding', 'content-length', 'upgrade', 'te', 'trailer', 'expect', 'proxy-authorization', 'proxy-connection', 'accept-encoding'])
+const NOT_THE_PLUGINS = new Set([
+  'host',
+  'connection',
+  'keep-alive',
+  'transfer-encoding',
+  'content-length',
+  'upgrade',
+  'te',
+  'trailer',
+  'expect',
+  'proxy-authorization',
+  'proxy-connection',
+  'accept-encoding',
+])
 
 const Request = Type.Object(
   {
     url: Type.String({ maxLength: 8_192 }),
     method: Type.String({ pattern: '^[A-Z]{1,16}$' }),
-    headers: Type.Array(Type.Tuple([Type.String({ maxLength: 256, pattern: '^[!#$%&\'*+.^_`|~0-9A-Za-z-]+$' }), Type.String({ maxLength: 8_192, pattern: '^[\\t\\x20-\\x7e\\x80-\\xff]*$' })]), { maxItems: 100 }),
+    headers: Type.Array(
+      Type.Tuple([
+        Type.String({ maxLength: 256, pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]+$" }),
+        Type.String({ maxLength: 8_192, pattern: '^[\\t\\x20-\\x7e\\x80-\\xff]*$' }),
+      ]),
+      { maxItems: 100 },
+    ),
     body: Type.Union([Type.Null(), Type.String({ maxLength: Math.ceil((MAX_REQUEST_BYTES * 4) / 3) + 4 })]),
   },
   { additionalProperties: false },
@@ -51,7 +70,10 @@ export function fetchOperation(context: FetchContext): Operation {
     const url = urlOf(asked.url)
     const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
     context.permissions.check(`net:${host}`, asked.method === 'GET' || asked.method === 'HEAD' ? 'read' : 'write')
-    if (atOnce >= MAX_AT_ONCE) throw new XCoreError('rate_limit_exceeded', `fetch: expected at most ${MAX_AT_ONCE} requests at once, found one more; await some`, { retryAfterSeconds: 1 })
+    if (atOnce >= MAX_AT_ONCE)
+      throw new XCoreError('rate_limit_exceeded', `fetch: expected at most ${MAX_AT_ONCE} requests at once, found one more; await some`, {
+        retryAfterSeconds: 1,
+      })
     atOnce += 1
     try {
       const address = await checkedAddress(host, named, resolve, context.manifest.name)
@@ -73,15 +95,24 @@ function urlOf(text: string): URL {
 
 /** Hosts and addresses that a rule allows by their very name, without wildcards. */
 function literalHosts({ permissions }: Pick<Manifest, 'permissions'>): ReadonlySet<string> {
-  const names = (permissions ?? []).filter(({ resource, effect }) => effect === 'allow' && resource.startsWith('net:') && !/[*?[\]]/.test(resource))
+  const names = (permissions ?? []).filter(
+    ({ resource, effect }) => effect === 'allow' && resource.startsWith('net:') && !/[*?[\]]/.test(resource),
+  )
   return new Set(names.map(({ resource }) => resource.slice('net:'.length).toLowerCase()))
 }
 
-async function checkedAddress(host: string, named: ReadonlySet<string>, resolve: NonNullable<FetchContext['resolve']>, plugin: string): Promise<string> {
+async function checkedAddress(
+  host: string,
+  named: ReadonlySet<string>,
+  resolve: NonNullable<FetchContext['resolve']>,
+  plugin: string,
+): Promise<string> {
   const addresses = isIP(host) > 0 ? [host] : await resolve(host).catch((thrown: unknown) => failed(host, messageOf(thrown)))
   const [first] = addresses
   if (first === undefined) return failed(host, 'it has no address')
-  const hidden = addresses.find((address) => !isPublicAddress(address) && !named.has(host.toLowerCase()) && !named.has(address.toLowerCase()))
+  const hidden = addresses.find(
+    (address) => !isPublicAddress(address) && !named.has(host.toLowerCase()) && !named.has(address.toLowerCase()),
+  )
   if (hidden === undefined) return first
   throw new XCoreError(
     'permission_denied',
@@ -140,13 +171,22 @@ async function answer(url: URL, response: IncomingMessage): Promise<object> {
     size += piece.length
     if (size > MAX_RESPONSE_BYTES) {
       response.destroy()
-      throw new XCoreError('payload_too_large', `fetch: expected an answer of at most ${MAX_RESPONSE_BYTES} bytes from ${url.host}, found more`)
+      throw new XCoreError(
+        'payload_too_large',
+        `fetch: expected an answer of at most ${MAX_RESPONSE_BYTES} bytes from ${url.host}, found more`,
+      )
     }
     pieces.push(piece)
   }
   const headers: [string, string][] = []
-  for (let index = 0; index + 1 < response.rawHeaders.length; index += 2) headers.push([response.rawHeaders[index] ?? '', response.rawHeaders[index + 1] ?? ''])
-  return { status: response.statusCode ?? 0, statusText: response.statusMessage ?? '', headers, body: Buffer.concat(pieces).toString('base64') }
+  for (let index = 0; index + 1 < response.rawHeaders.length; index += 2)
+    headers.push([response.rawHeaders[index] ?? '', response.rawHeaders[index + 1] ?? ''])
+  return {
+    status: response.statusCode ?? 0,
+    statusText: response.statusMessage ?? '',
+    headers,
+    body: Buffer.concat(pieces).toString('base64'),
+  }
 }
 
 function failed(host: string, why: string): never {

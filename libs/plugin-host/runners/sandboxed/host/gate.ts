@@ -18,15 +18,14 @@ export class Gate {
         this.#aloneInside = alone
         resolve(once(() => this.#leave()))
       }
-      let timer: NodeJS.Timeout | undefined
-      if (this.#waiting.length === 0 && this.#mayEnter(alone)) return admit()
       const waiting: Waiting = { alone, admit }
-      this.#waiting.push(waiting)
-      timer = setTimeout(() => {
+      const timer = setTimeout(() => {
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1)
         resolve(undefined)
         this.#admitNext()
       }, patienceMs)
+      if (this.#waiting.length === 0 && this.#mayEnter(alone)) admit()
+      else this.#waiting.push(waiting)
     })
   }
 

@@ -28,7 +28,9 @@ const schema = fc.letrec((tie) => ({
     fc.record({ patternProperties: fc.record({ '^a': tie('any') }), additionalProperties: fc.boolean() }),
   ),
 })).any
-const value = fc.letrec((tie) => ({ any: fc.oneof({ depthSize: 'small' }, scalar, fc.array(tie('any'), { maxLength: 3 }), fc.dictionary(name, tie('any'))) })).any
+const value = fc.letrec((tie) => ({
+  any: fc.oneof({ depthSize: 'small' }, scalar, fc.array(tie('any'), { maxLength: 3 }), fc.dictionary(name, tie('any'))),
+})).any
 
 test('what the whole schema accepts, the part for the host accepts too', () => {
   fc.assert(
@@ -43,7 +45,11 @@ test('what the whole schema accepts, the part for the host accepts too', () => {
 
 test('nothing is left that runs a regular expression or refers to something', () => {
   const host = JSON.stringify(
-    hostSchema({ type: 'object', properties: { a: { type: 'string', pattern: '(a+)+$', format: 'email', maxLength: 5 }, b: { $ref: '#' } }, $defs: { x: {} } }),
+    hostSchema({
+      type: 'object',
+      properties: { a: { type: 'string', pattern: '(a+)+$', format: 'email', maxLength: 5 }, b: { $ref: '#' } },
+      $defs: { x: {} },
+    }),
   )
   assert.equal(host, '{"type":"object","properties":{"a":{"type":"string","maxLength":5},"b":{}}}')
 })

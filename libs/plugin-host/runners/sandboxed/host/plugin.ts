@@ -7,6 +7,9 @@ import type { PayloadCheck } from '../../trusted/validation.ts'
 import { hostSchema } from './host-schema.ts'
 import type { Supervisor } from './supervisor.ts'
 
+/** From the deadline to the end of the process at the latest, with some to spare on a busy machine. */
+const GRACE_MS = 2_000
+
 interface Known {
   readonly name: string
   readonly input: object | null
@@ -20,6 +23,7 @@ export class SandboxedPlugin implements LoadedPlugin {
   readonly #freeForm: boolean
   readonly actions: readonly Known[]
   readonly middleware: Middleware | null
+  readonly graceMs = GRACE_MS
 
   constructor(supervisor: Supervisor, middleware: Middleware | null) {
     this.#supervisor = supervisor

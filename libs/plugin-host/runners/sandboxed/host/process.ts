@@ -7,43 +7,17 @@ import { PROTOCOL } from '../wire/frames.ts'
 import type { CallFrame, FromSandbox, InitFrame, JobFrame, RouteFrame } from '../wire/frames.ts'
 import { ProtocolViolation } from '../wire/framing.ts'
 import { TokenBucket } from './buckets.ts'
+import type { EndReason, SandboxEnd, Work } from './end.ts'
+import { codeOf, toldError } from './end.ts'
 import { handlerResult } from './handler-result.ts'
 import { launch } from './launch.ts'
 import type { Exit, Launched } from './launch.ts'
 import { SandboxLog } from './log.ts'
 import type { LaunchPlan } from './rings.ts'
-import { usageOf } from './usage.ts'
-
-/** Why a sandbox ended. The first six are crashes; `recycled` and `unloaded` are the host's own wish. */
-export type EndReason =
-  | 'timeout'
-  | 'memory_exceeded'
-  | 'sandbox_protocol_error'
-  | 'sandbox_crashed'
-  | 'sandbox_boot_failed'
-  | 'unresponsive'
-  | 'recycled'
-  | 'unloaded'
-
-export interface SandboxEnd {
-  readonly reason: EndReason
-  /** For people. */
-  readonly message: string
-  /** Jobs that ran when it ended. */
-  readonly jobs: number
-}
+import { SandboxWatch } from './watch.ts'
 
 export type Loaded = Extract<FromSandbox, { t: 'loaded' }>
 export type RouteEnd = Extract<FromSandbox, { t: 'answer' | 'route_failed' }>
-
-/** What the sandboxed code works on: a job, a request or a hook. What it asks of the host is bound to one of these. */
-export interface Work {
-  readonly id: number
-  readonly kind: 'job' | 'route' | 'hook'
-  /** Aborts when the work ends. */
-  readonly signal: AbortSignal
-  readonly logger: Logger
-}
 
 export interface ProcessOptions {
   readonly plan: LaunchPlan
@@ -68,18 +42,11 @@ interface Pending {
 const OVER = new DOMException('the work is over', 'AbortError')
 
 const MB = 1024 * 1024
-const WATCH_MS = 50
 /** Of frames that no job answers: calls, log lines, numbers. Beyond it the host stops reading for a while. */
 const FRAMES_PER_SECOND = 20_000
 const MAX_UNREAD_BYTES = 32 * MB
 /** Calls that may wait for the host at once; more are left in the socket. */
 const MAX_CALLS = 1_000
-/** An idle sandbox that uses a third of a processor over this time is ended: its timers spin. */
-const IDLE_WINDOW_MS = 10_000
-const IDLE_CPU_SHARE = 1 / 3
-const PING_MS = 2_000
-/** Without an answer to a ping for this long, and no job whose timeout would tell. */
-const PONG_LIMIT_MS = 10_000
 
 /** One process of a sandboxed plugin, from its start to its end. It is never trusted: whatever it does ends it, and nothing else. */
 export class SandboxProcess {
@@ -87,6 +54,7 @@ export class SandboxProcess {
   readonly #child: Launched
   readonly #channel: Channel
   readonly #log: SandboxLog
+  readonly #watch: SandboxWatch
   readonly #pending = new Map<number, Pending>()
   readonly #frames: TokenBucket
   readonly #booted = Promise.withResolvers<void>()
@@ -96,15 +64,7 @@ export class SandboxProcess {
   #lastId = 0
   #calls = 0
   #paused = false
-  #watch: NodeJS.Timeout | undefined
   #bootTimer: NodeJS.Timeout | undefined
-  #pingSentAt = 0
-  #pinged = 0
-  #ponged = 0
-  #pongWaiters = new Map<number, () => void>()
-  #idleSince = 0
-  #idleCpu = 0
-  #memoryBytes = 0
   jobsDone = 0
 
   private constructor(options: ProcessOptions) {
@@ -122,7 +82,14 @@ export class SandboxProcess {
       onEnd: (violation) => (violation === null ? this.#wireClosed() : this.end('sandbox_protocol_error', violation.message)),
     })
     void this.#child.exited.then((exit) => this.#exited(exit))
-    this.#watch = setInterval(() => this.#look(), WATCH_MS)
+    this.#watch = new SandboxWatch({
+      maxMemoryMb: options.plan.maxMemoryMb,
+      pid: () => this.pid,
+      isBusy: () => this.busy > 0,
+      mayPing: () => this.#lastId > 0 && !this.#paused,
+      ping: (id) => void this.#channel.send({ t: 'ping', id }),
+      end: (reason, message) => this.end(reason, message),
+    })
     this.#bootTimer = setTimeout(
       () => this.end('sandbox_boot_failed', `the process did not get ready within ${options.bootMs} ms`),
       options.bootMs,
@@ -163,7 +130,7 @@ export class SandboxProcess {
   }
   /** At the last look, at most 50 ms ago. */
   get memoryBytes(): number {
-    return this.#memoryBytes
+    return this.#watch.memoryBytes
   }
   get pid(): number | undefined {
     return this.#child.nodePid()
@@ -197,16 +164,21 @@ export class SandboxProcess {
 
   route(route: Omit<RouteFrame, 't' | 'id'>, started: (work: Work) => void): Promise<RouteEnd> {
     return new Promise((resolve, reject) => {
-      const sent = this.#begin('route', () => this.#options.logger, (id) => ({ t: 'route', id, ...route }), {
-        started,
-        settle: (frame) => {
-          if (frame.t !== 'answer' && frame.t !== 'route_failed') return false
-          resolve(frame)
-          return true
+      const sent = this.#begin(
+        'route',
+        () => this.#options.logger,
+        (id) => ({ t: 'route', id, ...route }),
+        {
+          started,
+          settle: (frame) => {
+            if (frame.t !== 'answer' && frame.t !== 'route_failed') return false
+            resolve(frame)
+            return true
+          },
+          lost: (end) =>
+            reject(new XCoreError(codeOf(end.reason), `the sandbox of the plugin ended while a route of it ran: ${end.message}`)),
         },
-        lost: (end) =>
-          reject(new XCoreError(codeOf(end.reason), `the sandbox of the plugin ended while a route of it ran: ${end.message}`)),
-      })
+      )
       if (!sent) reject(new XCoreError('payload_too_large', 'the request is larger than 8 MiB, which a sandboxed plugin cannot be sent'))
     })
   }
@@ -222,17 +194,7 @@ export class SandboxProcess {
 
   /** Whether it answers within `ms`: its event loop is not blocked. */
   answers(ms: number): Promise<boolean> {
-    return new Promise((resolve) => {
-      const id = this.#ping()
-      const timer = setTimeout(() => done(false), ms)
-      const done = (answered: boolean) => {
-        clearTimeout(timer)
-        this.#pongWaiters.delete(id)
-        resolve(answered)
-      }
-      this.#pongWaiters.set(id, () => done(true))
-      void this.ended.then(() => done(false))
-    })
+    return this.#watch.answers(ms)
   }
 
   /** Runs `onReload`. Resolves with what it returned, as `toRich` makes it. */
@@ -255,11 +217,11 @@ export class SandboxProcess {
   }
 
   /** Ends it at once. Idempotent: the first reason counts. */
-  end(reason: EndReason, message: string): void {
+  end(reason: EndReason, message: string, blamed: Work | null = null): void {
     if (this.#end !== null) return
-    const end: SandboxEnd = { reason, message, jobs: this.jobs }
+    const end: SandboxEnd = { reason, message, jobs: this.jobs, blamed: blamed?.id ?? null }
     this.#end = end
-    clearInterval(this.#watch)
+    this.#watch.stop()
     clearTimeout(this.#bootTimer)
     this.#child.kill()
     this.#channel.end(null)
@@ -302,9 +264,7 @@ export class SandboxProcess {
         this.#throttle()
         return this.#options.onMetric(frame)
       case 'pong':
-        if (frame.id > this.#pinged) throw new ProtocolViolation('answered a ping that was not sent')
-        this.#ponged = Math.max(this.#ponged, frame.id)
-        return this.#pongWaiters.get(frame.id)?.()
+        return this.#watch.ponged(frame.id)
     }
   }
 
@@ -344,28 +304,12 @@ export class SandboxProcess {
       .onCall(pending.work, frame)
       .then(
         (value) => reply({ ok: true, value: value ?? null }),
-        (thrown: unknown) => reply({ ok: false, error: this.#told(thrown, frame.op) }),
+        (thrown: unknown) => reply({ ok: false, error: toldError(thrown, frame.op, this.#options.logger) }),
       )
       .finally(() => {
         this.#calls -= 1
         if (this.#paused && this.#calls < MAX_CALLS / 2) this.#resume()
       })
-  }
-
-  /** Only what was meant for plugins is told; anything else is a fault of the host and is logged. */
-  #told(thrown: unknown, op: string): object {
-    if (thrown instanceof XCoreError) {
-      const { code, message, issues, retryAfterSeconds, details } = thrown
-      return {
-        code,
-        message,
-        ...(issues.length > 0 ? { issues } : {}),
-        ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
-        ...(Object.keys(details).length > 0 ? { details } : {}),
-      }
-    }
-    this.#options.logger.error({ err: thrown, op }, 'a call of a sandboxed plugin failed in the host')
-    return { code: 'internal_error', message: `${op} failed in the host; its log holds the cause` }
   }
 
   #begin(
@@ -397,7 +341,6 @@ export class SandboxProcess {
     }
     if (!this.#channel.send(frame(id))) return false
     this.#pending.set(id, { work, over: () => ((ended = true), over?.abort(OVER)), settle: handlers.settle, lost: handlers.lost })
-    this.#idleSince = 0
     handlers.started(work)
     return true
   }
@@ -437,56 +380,6 @@ export class SandboxProcess {
     this.#channel.resume()
   }
 
-  /** Memory, processor time while idle, and whether the event loop still turns. */
-  #look(): void {
-    const { pid } = this
-    const usage = pid === undefined ? undefined : usageOf(pid)
-    const now = performance.now()
-    if (usage !== undefined) {
-      this.#memoryBytes = usage.memoryBytes
-      const limit = this.#options.plan.maxMemoryMb * MB
-      if (usage.memoryBytes > limit) {
-        this.end(
-          'memory_exceeded',
-          `it used ${Math.ceil(usage.memoryBytes / MB)} MB, more than max_memory_mb (${this.#options.plan.maxMemoryMb})`,
-        )
-        return
-      }
-      this.#lookIdle(usage.cpuSeconds, now)
-    }
-    if (this.#end === null && now - this.#pingSentAt > PING_MS && this.#lastId > 0 && !this.#paused) this.#heartbeat(now)
-  }
-
-  #lookIdle(cpuSeconds: number, now: number): void {
-    if (this.busy > 0 || this.#idleSince === 0) {
-      this.#idleSince = this.busy > 0 ? 0 : now
-      this.#idleCpu = cpuSeconds
-      return
-    }
-    if (now - this.#idleSince < IDLE_WINDOW_MS) return
-    const share = (cpuSeconds - this.#idleCpu) / ((now - this.#idleSince) / 1000)
-    this.#idleSince = now
-    this.#idleCpu = cpuSeconds
-    if (share > IDLE_CPU_SHARE)
-      this.end('unresponsive', `it used ${Math.round(share * 100)} % of a processor with nothing to do; look for timers that never end`)
-  }
-
-  // A blocked loop with a job is the job's timeout to end.
-  #heartbeat(now: number): void {
-    if (this.#pinged > this.#ponged && this.busy === 0 && now - this.#pingSentAt > PONG_LIMIT_MS) {
-      this.end('unresponsive', `it did not answer for ${PONG_LIMIT_MS / 1000} s with nothing to do`)
-    } else if (this.#pinged === this.#ponged) {
-      this.#ping()
-    }
-  }
-
-  #ping(): number {
-    this.#pingSentAt = performance.now()
-    const id = ++this.#pinged
-    this.#channel.send({ t: 'ping', id })
-    return id
-  }
-
   // The process ends soon after; its exit tells how.
   #wireClosed(): void {
     if (this.#end !== null) return
@@ -501,20 +394,5 @@ export class SandboxProcess {
     if (heap && this.#log.sawHeapLimit())
       this.end('memory_exceeded', `its JavaScript heap was full (max_memory_mb: ${this.#options.plan.maxMemoryMb})`)
     else this.end('sandbox_crashed', `${how}${this.#log.lastLines()}`)
-  }
-}
-
-/** The catalogue's code of an end. */
-export function codeOf(
-  reason: EndReason,
-): 'timeout' | 'memory_exceeded' | 'sandbox_protocol_error' | 'sandbox_crashed' | 'sandbox_boot_failed' {
-  switch (reason) {
-    case 'timeout':
-    case 'memory_exceeded':
-    case 'sandbox_protocol_error':
-    case 'sandbox_boot_failed':
-      return reason
-    default:
-      return 'sandbox_crashed'
   }
 }

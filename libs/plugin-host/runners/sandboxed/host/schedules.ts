@@ -37,14 +37,21 @@ export function scheduleOperations(context: ScheduleContext): Readonly<Record<st
   const allowed = () => permissions.check('service:scheduler', 'execute')
   const read = (told: Static<typeof Told>, atRunTime: boolean) => requestOf(told, context, atRunTime)
   return {
-    'schedules.replace': operation('scheduler', Type.Object({ schedules: Type.Array(Told, { maxItems: MAX_SCHEDULES }) }), async ({ schedules }) => {
-      if (schedules.length > 0) allowed()
-      await context.collect(schedules.map((told) => read(told, false)))
-    }),
+    'schedules.replace': operation(
+      'scheduler',
+      Type.Object({ schedules: Type.Array(Told, { maxItems: MAX_SCHEDULES }) }),
+      async ({ schedules }) => {
+        if (schedules.length > 0) allowed()
+        await context.collect(schedules.map((told) => read(told, false)))
+      },
+    ),
     'schedules.add': operation('scheduler.addJob', Type.Object({ schedule: Told }), async ({ schedule }) => {
       allowed()
       if ((await registry.list(manifest.name)).length >= MAX_SCHEDULES) {
-        throw new XCoreError('schedule_invalid', `scheduler.addJob: expected at most ${MAX_SCHEDULES} schedules of a plugin, found one more`)
+        throw new XCoreError(
+          'schedule_invalid',
+          `scheduler.addJob: expected at most ${MAX_SCHEDULES} schedules of a plugin, found one more`,
+        )
       }
       await registry.add(read(schedule, true))
     }),
@@ -65,7 +72,12 @@ export function scheduleOperations(context: ScheduleContext): Readonly<Record<st
 
 function requestOf(told: Static<typeof Told>, { manifest, now }: ScheduleContext, atRunTime: boolean): ScheduleRequest {
   const { kind, every_ms: everyMs, cron, timezone, at } = told.trigger
-  const when = kind === 'interval' ? { seconds: typeof everyMs === 'number' ? everyMs / 1000 : NaN } : kind === 'cron' ? { cron, timezone } : { runDate: at }
+  const when =
+    kind === 'interval'
+      ? { seconds: typeof everyMs === 'number' ? everyMs / 1000 : NaN }
+      : kind === 'cron'
+        ? { cron, timezone }
+        : { runDate: at }
   const definition = {
     ...{ id: told.id, trigger: kind, ...when },
     ...{ args: told.args, missed: told.missed, jitter: told.jitterSeconds, replaceExisting: told.replaceExisting },

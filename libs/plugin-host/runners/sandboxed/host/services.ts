@@ -15,7 +15,8 @@ const Call = Type.Object(
 export function serviceOperation(getService: (name: string) => unknown): Operation {
   return operation('getService', Call, async ({ service, method, args }) => {
     const methods = Object.hasOwn(SERVICE_METHODS, service) ? SERVICE_METHODS[service] : undefined
-    if (methods?.includes(method) !== true) throw new XCoreError('service_unknown', `getService: a sandboxed plugin cannot call ${service}.${method}`)
+    if (methods?.includes(method) !== true)
+      throw new XCoreError('service_unknown', `getService: a sandboxed plugin cannot call ${service}.${method}`)
     const instance = getService(service)
     const called: unknown = typeof instance === 'object' && instance !== null ? Reflect.get(instance, method) : undefined
     if (!isFunction(called)) throw new XCoreError('service_unknown', `getService: the service ${service} of this host has no ${method}`)

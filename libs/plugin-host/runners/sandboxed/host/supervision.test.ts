@@ -15,7 +15,8 @@ test('it opens after crashes in a row, or too many in a minute, and only resume 
   const crash = (times: number, ms: number) => Array.from({ length: times }, () => ['crashed', ms] as const)
   assert.equal(play(crash(CRASHES_IN_A_ROW - 1, 1)).circuit, 'closed')
   assert.equal(play(crash(CRASHES_IN_A_ROW, 1)).circuit, 'open')
-  const mixed = (times: number, ms: number) => Array.from({ length: times }, () => [['crashed', ms] as const, ['succeeded', 0] as const]).flat()
+  const mixed = (times: number, ms: number) =>
+    Array.from({ length: times }, () => [['crashed', ms] as const, ['succeeded', 0] as const]).flat()
   assert.equal(play(mixed(CRASHES_A_MINUTE - 1, 1)).circuit, 'closed')
   assert.equal(play(mixed(CRASHES_A_MINUTE, 1)).circuit, 'open')
   assert.equal(play(mixed(1_000, 3_000)).circuit, 'closed')

@@ -16,9 +16,7 @@ export interface Supervision {
 }
 
 export type SupervisionEvent =
-  | { readonly type: 'crashed'; readonly now: number }
-  | { readonly type: 'succeeded' }
-  | { readonly type: 'resumed' }
+  { readonly type: 'crashed'; readonly now: number } | { readonly type: 'succeeded' } | { readonly type: 'resumed' }
 
 export const CRASHES_IN_A_ROW = 6
 export const CRASHES_A_MINUTE = 30

@@ -2,9 +2,9 @@ import type { HandlerResult, Invocation } from '../../../../engine/plugin-port.t
 import type { Subscription } from '../../../../engine/port.ts'
 import { XCoreError, messageOf } from '../../../../errors/index.ts'
 import type { ScheduleRequest } from '../../../../services/scheduler/index.ts'
-import type { Job, JobId } from '../../../../event-log/index.ts'
+import type { JobId } from '../../../../event-log/index.ts'
 import type { Departure, PluginSource, SandboxStatus } from '../../../runner.ts'
-import type { CallFrame, JobFrame, RouteFrame, SubscriptionFrame } from '../wire/frames.ts'
+import type { CallFrame, RouteFrame, SubscriptionFrame } from '../wire/frames.ts'
 import { fromRich, toRich } from '../wire/rich.ts'
 import { AttemptTransaction } from '../../trusted/job-transaction.ts'
 import { running } from '../../trusted/running.ts'
@@ -12,8 +12,12 @@ import type { Running } from '../../trusted/running.ts'
 import { dispatch } from './calls.ts'
 import type { Operation, WorkContext } from './calls.ts'
 import { Gate } from './gate.ts'
-import { SandboxProcess, codeOf } from './process.ts'
-import type { Loaded, ProcessOptions, RouteEnd, SandboxEnd, Work } from './process.ts'
+import { deniedEvent } from './denied-event.ts'
+import { NotNow, interrupted, jobFrame, patience } from './job-frame.ts'
+import { codeOf } from './end.ts'
+import type { SandboxEnd, Work } from './end.ts'
+import { SandboxProcess } from './process.ts'
+import type { Loaded, ProcessOptions, RouteEnd } from './process.ts'
 import type { Ring } from './rings.ts'
 import { INITIAL, evolve } from './supervision.ts'
 import type { Supervision } from './supervision.ts'
@@ -116,7 +120,7 @@ export class Supervisor {
 
   async execute(invocation: Invocation): Promise<HandlerResult> {
     const { job, signal } = invocation
-    const denied = this.#denied(job)
+    const denied = deniedEvent(this.#options.source, job)
     if (denied !== undefined) return denied
     const alone = this.#suspects.has(job.id)
     const leave = await this.#gate.enter(alone, patience(invocation, this.#options.now()))
@@ -136,7 +140,11 @@ export class Supervisor {
   }
 
   /** Rejects with XCoreError `not_ready` or the code of how the sandbox ended. */
-  async route(route: Omit<RouteFrame, 't' | 'id'>, context: Pick<WorkContext, 'traceparent' | 'deadline'>, timeoutMs: number): Promise<RouteEnd> {
+  async route(
+    route: Omit<RouteFrame, 't' | 'id'>,
+    context: Pick<WorkContext, 'traceparent' | 'deadline'>,
+    timeoutMs: number,
+  ): Promise<RouteEnd> {
     const leave = await this.#gate.enter(false, timeoutMs / 2)
     if (leave === undefined)
       throw new XCoreError('not_ready', 'the sandbox of the plugin is busy with a job that runs alone', { retryAfterSeconds: 1 })
@@ -227,11 +235,17 @@ export class Supervisor {
     const { job, signal, deadline } = invocation
     const transaction = new AttemptTransaction(this.#options.source.begin, signal)
     let onAbort: (() => void) | undefined
-    const ran = process.run({ job: jobFrame(job), deadline: deadline.getTime() }, () => this.#options.source.logger.child({ job: job.id, attempt: job.attempt, correlation_id: job.correlationId }), (work) => {
-      this.#contexts.set(work, { job, traceparent: job.meta.traceparent, deadline, transaction, submitted: new Set() })
-      onAbort = () => this.#aborted(process, work, signal)
-      signal.addEventListener('abort', onAbort, { once: true })
-    })
+    let work: Work | undefined
+    const ran = process.run(
+      { job: jobFrame(job), deadline: deadline.getTime() },
+      () => this.#options.source.logger.child({ job: job.id, attempt: job.attempt, correlation_id: job.correlationId }),
+      (begun) => {
+        work = begun
+        this.#contexts.set(begun, { job, traceparent: job.meta.traceparent, deadline, transaction, submitted: new Set() })
+        onAbort = () => this.#aborted(process, begun, signal)
+        signal.addEventListener('abort', onAbort, { once: true })
+      },
+    )
     const result = await ran
     if (onAbort !== undefined) signal.removeEventListener('abort', onAbort)
     if (result.kind !== 'lost') {
@@ -243,25 +257,13 @@ export class Supervisor {
     await transaction.abandon()
     const { end } = result
     const { name } = this.#options.source.manifest
-    if (end.jobs > 1 || end.reason === 'unloaded' || end.reason === 'recycled') {
+    const isBlamed = work !== undefined && end.blamed === work.id
+    if ((end.jobs > 1 && !isBlamed) || end.reason === 'unloaded' || end.reason === 'recycled') {
       if (end.reason !== 'unloaded' && this.#suspects.size < MAX_SUSPECTS) this.#suspects.add(job.id)
       return interrupted(`the sandbox of plugin ${name} ended while ${end.jobs} jobs ran in it (${codeOf(end.reason)}: ${end.message})`)
     }
     if (alone) this.#suspects.delete(job.id)
     return { kind: 'threw', error: { code: codeOf(end.reason), message: `the sandbox of plugin ${name} ended: ${end.message}` } }
-  }
-
-  /** The pattern was allowed; what it brings may not be. */
-  #denied(job: Job): HandlerResult | undefined {
-    if (job.kind !== 'event') return undefined
-    const { source } = this.#options
-    try {
-      const current = { plugin: job.plugin, job, traceparent: undefined, deadline: null, signal: null, logger: source.logger, permissions: source.permissions }
-      running.run(current, () => source.permissions.check(`events:${job.name}`, 'subscribe'))
-      return undefined
-    } catch (thrown) {
-      return { kind: 'error', retryable: false, error: { code: 'permission_denied', message: messageOf(thrown) } }
-    }
   }
 
   /** What the sandbox asks for is done in the name of the job or request that it belongs to, as if the plugin ran here. */
@@ -297,7 +299,7 @@ export class Supervisor {
     void process.answers(graceMs).then((answered) => {
       if (!answered) return process.end('timeout', `${why.message}, and it did not answer: its event loop is blocked`)
       setTimeout(() => {
-        if (process.isRunning(work)) process.end('timeout', `${why.message}, and its handler went on`)
+        if (process.isRunning(work)) process.end('timeout', `${why.message}, and its handler went on`, work)
       }, graceMs)
     })
   }
@@ -332,7 +334,7 @@ export class Supervisor {
     } catch (thrown) {
       const first = this.#loaded === null
       const message = messageOf(thrown)
-      this.#lastEnd = { reason: 'sandbox_boot_failed', message, jobs: 0 }
+      this.#lastEnd = { reason: 'sandbox_boot_failed', message, jobs: 0, blamed: null }
       this.#process?.end('sandbox_boot_failed', message)
       if (!first) this.#crashed('sandbox_boot_failed')
       throw thrown
@@ -393,41 +395,5 @@ export class Supervisor {
       if (process.busy === 0) process.end('recycled', `it was idle for ${idleSeconds} s`)
     }, idleSeconds * 1000)
     this.#idleTimer.unref()
-  }
-}
-
-/** The job is handed back: nothing was tried. */
-class NotNow extends Error {
-  readonly afterSeconds: number
-  constructor(message: string, afterSeconds: number) {
-    super(message)
-    this.afterSeconds = afterSeconds
-  }
-}
-
-function interrupted(message: string, delaySeconds = 0): HandlerResult {
-  return { kind: 'interrupted', error: { code: 'sandbox_interrupted', message }, delaySeconds }
-}
-
-/** How long a job may wait for its turn: half of its time, then others should have it. */
-function patience({ deadline }: Invocation, now: number): number {
-  return Math.max(0, (deadline.getTime() - now) / 2)
-}
-
-function jobFrame(job: Job): JobFrame['job'] {
-  return {
-    id: job.id,
-    kind: job.kind,
-    name: job.name,
-    payload: job.payload,
-    attempt: job.attempt,
-    maxAttempts: job.maxAttempts,
-    priority: job.priority,
-    correlationId: job.correlationId,
-    replayOf: job.replayOf,
-    idempotencyKey: job.idempotencyKey,
-    method: job.meta.schedule?.method ?? null,
-    event: job.meta.event === undefined ? null : { ...job.meta.event },
-    depth: job.meta.depth ?? 0,
   }
 }

@@ -7,7 +7,7 @@ import type { AttemptTransaction } from '../../trusted/job-transaction.ts'
 import { fromRich, toRich } from '../wire/rich.ts'
 import { Emit, Submit, emitRequest, operation, submitRequest } from './calls.ts'
 import type { CallContext, Operation } from './calls.ts'
-import type { Work } from './process.ts'
+import type { Work } from './end.ts'
 
 /** Something of the database that the sandbox holds open, by number. */
 interface Open {
@@ -57,7 +57,10 @@ export function databaseOperations(context: DatabaseContext): Readonly<Record<st
     run: (fn: (opened: Opened) => Promise<void>) => Promise<unknown>,
     parts: (opened: Opened) => Pick<Open, 'tx' | 'session'>,
   ): Promise<number> {
-    if (open.size >= MAX_OPEN) throw new XCoreError('rate_limit_exceeded', `db: expected at most ${MAX_OPEN} open transactions and sessions, found one more`, { retryAfterSeconds: 1 })
+    if (open.size >= MAX_OPEN)
+      throw new XCoreError('rate_limit_exceeded', `db: expected at most ${MAX_OPEN} open transactions and sessions, found one more`, {
+        retryAfterSeconds: 1,
+      })
     const handle = ++last
     const ended = Promise.withResolvers<void>()
     ended.promise.catch(() => {})
@@ -103,7 +106,8 @@ export function databaseOperations(context: DatabaseContext): Readonly<Record<st
       }
       if (parent !== null) {
         const { session } = find(parent, work)
-        if (session === null || kind !== 'transaction') throw new XCoreError('bad_request', 'db: expected a transaction inside of a session')
+        if (session === null || kind !== 'transaction')
+          throw new XCoreError('bad_request', 'db: expected a transaction inside of a session')
         return begin<Transaction>(work, (fn) => session.transaction(fn), asTransaction)
       }
       if (kind === 'transaction') return begin<Transaction>(work, (fn) => dbOf().transaction(fn), asTransaction)
@@ -112,7 +116,9 @@ export function databaseOperations(context: DatabaseContext): Readonly<Record<st
     'tx.query': operation('query', Type.Object({ handle: Handle, ...Query.properties }, closed), async ({ handle, sql, params }, work) =>
       toRich(await find(handle, work).query(sql, list(params))),
     ),
-    'tx.end': operation('db', Type.Object({ handle: Handle, commit: Type.Boolean() }, closed), async ({ handle, commit }, work) => find(handle, work).end(commit)),
+    'tx.end': operation('db', Type.Object({ handle: Handle, commit: Type.Boolean() }, closed), async ({ handle, commit }, work) =>
+      find(handle, work).end(commit),
+    ),
     'tx.emit': operation('events.emit', Type.Object({ handle: Handle, ...Emit.properties }, closed), async ({ handle, ...args }, work) =>
       stage(find(handle, work)).emit(emitRequest(context, args, work)),
     ),
@@ -140,5 +146,7 @@ function list(params: unknown): readonly unknown[] {
 }
 
 function isDb(value: unknown): value is Db {
-  return typeof value === 'object' && value !== null && isFunction(Reflect.get(value, 'query')) && isFunction(Reflect.get(value, 'transaction'))
+  return (
+    typeof value === 'object' && value !== null && isFunction(Reflect.get(value, 'query')) && isFunction(Reflect.get(value, 'transaction'))
+  )
 }
