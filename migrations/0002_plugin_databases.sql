@@ -1,5 +1,5 @@
 -- Each plugin's own schema and roles, and the one door through which XCore writes inside a plugin's transaction
--- (docs/adr/0006-plugin-transactions.md).
+-- (docs/adr: plugin transactions).
 
 -- ── Who a plugin is to Postgres ──────────────────────────────────────────────────────────────────────────────────────
 -- Roles belong to the whole server, so their names are random: two XCores on one server never share one. Only the owner of this

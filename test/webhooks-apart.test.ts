@@ -11,8 +11,9 @@ import { endpoint, says } from './webhook-endpoint.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 
-test('with api and worker apart, endpoints of plugin.yaml get what comes in at the api', async () => {
+test('with api and worker apart, endpoints of plugin.yaml and those added at the api get what comes in there', async () => {
   await using target = await endpoint(says(503), says(204))
+  await using later = await endpoint(says(204))
   await using folder = await testFolder()
   await using database = await testDatabase()
   for (const name of ['github', 'webhooks']) await cp(join(ROOT, 'plugins', name), join(folder.path, 'plugins', name), { recursive: true })
@@ -31,6 +32,12 @@ test('with api and worker apart, endpoints of plugin.yaml get what comes in at t
   }
   await using api = await startCli(['api'], { cwd: folder.path, env })
   await using worker = await startCli(['worker'], { cwd: folder.path, env })
+  const added = await fetch(`${api.url}/plugins/webhooks/endpoints`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ url: later.url, events: ['github.p*'] }),
+  })
+  assert.equal(added.status, 201)
   const body = JSON.stringify({ ref: 'refs/heads/main' })
   const accepted = await fetch(`${api.url}/plugins/github/webhook`, {
     method: 'POST',
@@ -47,5 +54,6 @@ test('with api and worker apart, endpoints of plugin.yaml get what comes in at t
   assert.equal(new Set(attempts.map(({ headers }) => headers['webhook-id'])).size, 1)
   const secret = deriveSecret(env.WEBHOOKS_SECRET, 'one')
   for (const attempt of attempts) assert.ok(new Webhook(secret).verify(attempt.body, attempt.headers))
+  assert.equal((await later.all).length, 1)
   assert.equal(worker.child.exitCode, null)
 })

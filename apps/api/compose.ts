@@ -22,13 +22,14 @@ export interface ApiService {
 
 /** The api of one process, over what `openPlatform` opened. */
 export function apiOf(platform: Platform, config: Config, logger: Logger): Api {
-  const { engine, host, control, queue, schedules, metrics, readiness, draining } = platform
+  const { engine, host, control, queue, schedules, versions, metrics, readiness, draining } = platform
   return createApi({
     engine,
     host,
     control,
     queue,
     schedules,
+    versions,
     metrics,
     logger,
     auth: config.auth,

@@ -1,4 +1,5 @@
 import type { Engine } from '../../libs/engine/port.ts'
+import type { PluginVersions } from '../../libs/plugin-host/compatibility/versions.ts'
 import type { PluginControl } from '../../libs/plugin-host/control/control.ts'
 import type { PluginHost } from '../../libs/plugin-host/port.ts'
 import type { Queue } from '../../libs/queue/port.ts'
@@ -44,6 +45,7 @@ export interface ApiDeps {
   readonly control: Pick<PluginControl, 'run'>
   readonly queue: Pick<Queue, 'depths'>
   readonly schedules: Pick<ScheduleRegistry, 'list' | 'setPaused'>
+  readonly versions: Pick<PluginVersions, 'list'>
   readonly metrics: ApiMetrics
   readonly logger: Logger
   /** No keys: everything is allowed, and `listen` refuses a host that is not loopback. */

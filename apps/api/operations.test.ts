@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { XCoreError } from '../../libs/errors/index.ts'
 import { eventId, pluginName } from '../../libs/event-log/index.ts'
+import type { ProcessResult } from '../../libs/plugin-host/control/control.ts'
 import type { PluginStatus } from '../../libs/plugin-host/port.ts'
 import { jsonOf, startApi, testDeps } from './testing/start-api.ts'
 
@@ -78,6 +80,7 @@ test('plugins and queues', async () => {
     name: 'broken',
     version: null,
     state: 'failed',
+    paused: false,
     last_error: { code: 'manifest_invalid', message: 'plugin.yaml:3' },
     folder: 'shop',
     manifest: null,
@@ -88,6 +91,36 @@ test('plugins and queues', async () => {
   assert.deepEqual(await jsonOf(await api.request('/admin/queues')), {
     queues: [{ plugin: 'shop', depth: 6, waiting: 3, delayed: 2, active: 1, oldest_waiting_seconds: 10, rate_limit: null }],
   })
+})
+
+test('commands for plugins tell what each process made of them', async () => {
+  const done = { process: 'a/1', role: 'api', state: 'ready', version: '1.2.3', error: null }
+  const failed = { ...done, process: 'b/1', role: 'worker', error: { code: 'plugin_load_failed', message: 'main.ts: no' } }
+  const silent = { ...done, process: 'c/1', state: null, version: null, error: { code: 'timeout', message: 'no answer' } }
+  const answers: Readonly<Record<string, () => Promise<readonly ProcessResult[]>>> = {
+    load: async () => [done],
+    reload: async () => [done, failed],
+    pause: async () => [silent],
+    unload: () => Promise.reject(new XCoreError('plugin_required', 'plugin shop is required by till; unload them first')),
+  }
+  await using api = await startApi({ host, control: { run: async (_plugin, command) => (await answers[command]?.()) ?? [] } })
+  const post = async (command: string) => {
+    const response = await api.post(`/admin/plugins/shop/${command}`, {})
+    return { status: response.status, body: await jsonOf(response) }
+  }
+  const loaded = await post('load')
+  assert.deepEqual(
+    [loaded.status, loaded.body['name'], loaded.body['state'], loaded.body['processes']],
+    [200, 'shop', 'ready', [{ process: 'a/1', role: 'api', ok: true, state: 'ready', version: '1.2.3', error: null }]],
+  )
+  const reloaded = await post('reload')
+  assert.deepEqual([reloaded.status, reloaded.body['code']], [409, 'plugin_load_failed'])
+  assert.match(String(reloaded.body['detail']), /failed in 1 of 2 processes, first in b\/1: main\.ts: no/)
+  assert.deepEqual((await post('pause')).status, 504)
+  assert.deepEqual([(await post('unload')).status, (await post('unload')).body['code']], [409, 'plugin_required'])
+
+  await using locked = await startApi({ host, auth: { keys: [{ name: 'reader', scopes: ['read'], key: 'k' }] } })
+  assert.equal((await locked.post('/admin/plugins/shop/reload', {}, { authorization: 'Bearer k' })).status, 403)
 })
 
 test('the description lists every endpoint and the declared actions of ready plugins', async () => {

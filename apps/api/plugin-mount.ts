@@ -7,7 +7,7 @@ import { readBody } from './body.ts'
 import type { ApiContext, ApiScope } from './handler.ts'
 import { isStatusError, statusErrorProblem } from './http-error.ts'
 import { internalError, sendProblem } from './observe.ts'
-import { codeOfStatus, problem, problemOf, reasonPhrase } from './problem.ts'
+import { codeOfStatus, problem, problemOf, reasonPhrase, statusOfError } from './problem.ts'
 import { answerOtherMethod } from './routing.ts'
 
 const MOUNT = '/plugins/'
@@ -83,6 +83,7 @@ async function runWithin(api: ApiScope, ctx: ApiContext, routes: PluginRoutes): 
 async function runRoutes(api: ApiScope, ctx: ApiContext, routes: PluginRoutes): Promise<void> {
   try {
     await routes.middleware(ctx, async () => undefined)
+    giveErrorItsStatus(ctx)
     stringifyBody(ctx)
   } catch (error) {
     if (ctx.respond === false) api.logger.warn({ err: error, plugin: routes.plugin }, 'a route failed after its timeout')
@@ -94,6 +95,18 @@ async function runRoutes(api: ApiScope, ctx: ApiContext, routes: PluginRoutes): 
   if (status === 404 && answerOtherMethod(ctx)) return
   const detail = status === 404 ? `There is no ${ctx.method} ${ctx.path} in the plugin "${routes.plugin}".` : reasonPhrase(status)
   sendProblem(ctx, problem(codeOfStatus(status), detail, { status }))
+}
+
+/** `ctx.body = error(…)` is no success: it answers with the status that the same error of an action has. */
+function giveErrorItsStatus(ctx: ApiContext): void {
+  const body: unknown = ctx.body
+  if (ctx.respond === false || ctx.status !== 200 || typeof body !== 'object' || body === null) return
+  if (!('status' in body && body.status === 'error' && 'msg' in body)) return
+  const code = 'code' in body && typeof body.code === 'string' ? body.code : 'error'
+  ctx.status = statusOfError({
+    code,
+    ...('status_code' in body && typeof body.status_code === 'number' ? { statusCode: body.status_code } : {}),
+  })
 }
 
 /** Koa would do it after us, where a cycle or a BigInt could no longer be answered properly. */

@@ -13,6 +13,7 @@ import { eventEndpoint } from './routes/events.ts'
 import { ipcEndpoint } from './routes/ipc.ts'
 import { jobEndpoints } from './routes/jobs.ts'
 import { operationEndpoints } from './routes/operations.ts'
+import { pluginVersionsEndpoint } from './routes/plugin-versions.ts'
 import { scheduleEndpoints } from './routes/schedules.ts'
 import { routerOf, unmatched } from './routing.ts'
 
@@ -56,7 +57,14 @@ function createApp(api: ApiScope): Koa<ApiState> {
     api.logger[hungUp ? 'debug' : 'warn']({ err: error }, 'an answer could not be sent')
   })
   const ipc = ipcEndpoint(api)
-  const others = [eventEndpoint(api), ...jobEndpoints(api), ...adminEndpoints(api), ...scheduleEndpoints(api), ...operationEndpoints(api)]
+  const others = [
+    eventEndpoint(api),
+    ...jobEndpoints(api),
+    ...adminEndpoints(api),
+    ...scheduleEndpoints(api),
+    pluginVersionsEndpoint(api),
+    ...operationEndpoints(api),
+  ]
   const openApi = openApiEndpoint(api, [ipc, ...others])
   app.use(observe(api))
   // Calls apart from the others: the hot path then matches one pattern instead of all.

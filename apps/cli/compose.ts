@@ -1,5 +1,6 @@
 import type { Config } from '../../libs/config/index.ts'
 import { EVERYTHING } from '../../libs/engine/index.ts'
+import { watchPlugins } from '../../libs/plugin-host/index.ts'
 import type { PluginStatus } from '../../libs/plugin-host/index.ts'
 import { startEmbedded } from '../../libs/postgres/embedded.ts'
 import type { Logger } from '../../libs/telemetry/index.ts'
@@ -13,6 +14,8 @@ export interface ComposeOptions {
   readonly logger: Logger
   /** Aborts when the process is told to stop before it is up. */
   readonly signal: AbortSignal
+  /** Reload plugins when their files are saved. Default: false. */
+  readonly watch?: boolean
 }
 
 export interface Standalone extends Service {
@@ -21,7 +24,7 @@ export interface Standalone extends Service {
 }
 
 /** `xcore start`: api and worker in one process on one plugin host, so that each plugin has one instance. */
-export async function composeStandalone({ config, logger, signal }: ComposeOptions): Promise<Standalone> {
+export async function composeStandalone({ config, logger, signal, watch = false }: ComposeOptions): Promise<Standalone> {
   await using opening = new AsyncDisposableStack()
   const databaseUrl = config.database.url ?? (await openEmbedded(opening, config, logger))
   signal.throwIfAborted()
@@ -32,6 +35,7 @@ export async function composeStandalone({ config, logger, signal }: ComposeOptio
   const api = apiOf(platform, config, logger)
   opening.defer(() => api.close(0))
   const { url } = await api.listen(config.http.host, config.http.port)
+  if (watch) opening.use(watchPlugins({ dir: config.plugins.dir, host: platform.host, logger }))
   const open = opening.move()
   return {
     url,

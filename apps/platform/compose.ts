@@ -6,6 +6,7 @@ import { XCoreError } from '../../libs/errors/index.ts'
 import { ensurePartitions } from '../../libs/event-log/partitions.ts'
 import { FRAMEWORK_VERSION } from '../../libs/manifest/index.ts'
 import { randomIds } from '../../libs/event-log/index.ts'
+import { createPluginVersions, type PluginVersions } from '../../libs/plugin-host/compatibility/versions.ts'
 import { createDenialLog, createNewsDesk, createPluginControl, createPluginHost } from '../../libs/plugin-host/index.ts'
 import type { PluginControl, PluginHost } from '../../libs/plugin-host/index.ts'
 import { createDatabase } from '../../libs/postgres/database.ts'
@@ -47,6 +48,7 @@ export interface Platform {
   readonly control: PluginControl
   readonly queue: Queue
   readonly schedules: ScheduleRegistry
+  readonly versions: PluginVersions
   readonly metrics: Metrics
   readonly readiness: () => Promise<Readiness>
   readonly draining: AbortController
@@ -97,8 +99,13 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
   const worker = `${hostname()}/${process.pid}`
   const engine = createEngine({ database, queue, notifications, plugins: host, changes: host, metrics, logger, worker })
   stack.defer(() => engine.close())
-  const news = createNewsDesk({ database, emit: () => engine.emit, status: (plugin) => host.status(plugin), process: worker, logger })
+  const news = createNewsDesk({ database, kernel: () => engine, status: (plugin) => host.status(plugin), process: worker, logger })
   stack.defer(() => news.drained())
+  const versions = createPluginVersions(database)
+  host.onChange(async (plugin) => {
+    const status = host.status(plugin)
+    if (status !== undefined) await versions.record(status)
+  })
   const self = { id: randomIds.uuid(), role, name: worker }
   const control = createPluginControl({ database, notifications, host, process: self, logger, ids: randomIds })
   stack.defer(() => host.unloadAll())
@@ -116,7 +123,7 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
   leadership.lead(async (term) => void (await Promise.all([runMaintenance(upkeep, term), runScheduler(firing, term)])))
 
   const readiness = createReadiness({ database, plugins: () => host.statuses(), draining: draining.signal })
-  return { engine, host, control, queue, schedules, metrics, readiness, draining }
+  return { engine, host, control, queue, schedules, versions, metrics, readiness, draining }
 }
 
 function openDatabase(stack: AsyncDisposableStack, options: Parameters<typeof createDatabase>[0]): Database {

@@ -1,7 +1,7 @@
 import { messageOf } from '../errors/index.ts'
 import type { Job } from '../event-log/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
-import type { HandlerResult, RunnablePlugin } from './plugin-port.ts'
+import type { HandlerResult, Invocation, RunnablePlugin } from './plugin-port.ts'
 
 /** How an attempt ended, as seen by the engine. */
 export type AttemptEnd =
@@ -19,6 +19,7 @@ export interface AttemptOptions {
   readonly timeoutSeconds: number
   readonly startedAt: number
   readonly logger: () => Logger
+  readonly whileWaiting?: NonNullable<Invocation['whileWaiting']>
   /** A handler that was given up has come to its end after all. */
   readonly onLateEnd: () => void
 }
@@ -67,6 +68,7 @@ export function startAttempt(options: AttemptOptions): Attempt {
       job,
       deadline: new Date(options.startedAt + timeoutMs),
       signal: controller.signal,
+      ...(options.whileWaiting === undefined ? {} : { whileWaiting: options.whileWaiting }),
       get logger() {
         return logger()
       },

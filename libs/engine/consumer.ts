@@ -8,6 +8,8 @@ import type { JobRun, JobRunContext } from './job-run.ts'
 import { lostRow } from './outcome.ts'
 import type { PluginDirectory, RunnablePlugin } from './plugin-port.ts'
 import type { RateTokens } from './rate-tokens/rate-tokens.ts'
+import { createSeats } from './seats.ts'
+import type { OutstandingCalls } from './seats.ts'
 import type { Slots } from './slots.ts'
 
 export interface ConsumerOptions extends JobRunContext {
@@ -17,6 +19,7 @@ export interface ConsumerOptions extends JobRunContext {
   readonly database: Database
   readonly rateTokens: RateTokens
   readonly slots: Slots
+  readonly calls: OutstandingCalls
 }
 
 /**
@@ -45,7 +48,8 @@ const PAUSE_AFTER_ERROR_MS = 1_000
 
 export function createConsumer(options: ConsumerOptions): Consumer {
   const { plugin: name, queue, slots, metrics, logger } = options
-  const running = new Set<JobRun>()
+  let concurrency = 1
+  const seats = createSeats({ plugin: name, slots, calls: options.calls, concurrency: () => concurrency, onRoom: pump })
   const held = new Map<JobId, JobRun>()
   let paused = true
   let claiming = false
@@ -54,6 +58,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   let timer: NodeJS.Timeout | undefined
   const idle: (() => void)[] = []
   const unlisten: (() => void)[] = []
+  /** Kept while jobs are held, also when no more are claimed: one that has waited needs a slot to go on. */
+  const attached: (() => void)[] = []
 
   function wake(): void {
     hopeful = true
@@ -61,18 +67,15 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   }
 
   function pump(): void {
+    seats.resume()
     if (paused || claiming || !hopeful) return
     const plugin = options.plugins.find(name)
     if (plugin === undefined) return
-    const room = Math.min(
-      plugin.limits.concurrency - running.size,
-      slots.free,
-      LARGEST_CLAIM,
-      UNSETTLED_ALLOWANCE + plugin.limits.concurrency - held.size,
-    )
+    concurrency = plugin.limits.concurrency
+    const room = Math.min(seats.room(), LARGEST_CLAIM, UNSETTLED_ALLOWANCE + plugin.limits.concurrency - held.size)
     if (room <= 0) return
     claiming = true
-    slots.take(room)
+    seats.reserve(room)
     void claim(plugin, room)
   }
 
@@ -95,7 +98,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       later(PAUSE_AFTER_ERROR_MS)
     } finally {
       claiming = false
-      slots.give(unused)
+      seats.release(unused)
       pump()
       settleIdle()
     }
@@ -162,14 +165,13 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   }
 
   function start(plugin: RunnablePlugin, claim: Claim, job: StoredJob): void {
-    const run = runJob(options, plugin, claim, job)
-    running.add(run)
+    const seat = seats.sit()
+    const run = runJob(options, plugin, claim, job, (on, work) => seats.whileWaiting(seat, on, work))
     held.set(job.id, run)
     gauge(plugin)
     void run.ended.then((how) => {
-      running.delete(run)
+      seats.leave(seat)
       gauge(plugin)
-      slots.give(1)
       // What must be handed back stays held until it was.
       if (typeof how === 'object') void release(run, how.interrupted)
       else if (how !== 'hand back') void run.over.then(() => drop(run))
@@ -192,11 +194,13 @@ export function createConsumer(options: ConsumerOptions): Consumer {
 
   function gauge(plugin: RunnablePlugin): void {
     metrics.workerSlots.set({ plugin: name }, plugin.limits.concurrency)
-    metrics.workerSlotsBusy.set({ plugin: name }, running.size)
+    metrics.workerSlotsBusy.set({ plugin: name }, seats.taken)
   }
 
   function settleIdle(): void {
-    if (!claiming && held.size === 0) for (const resolve of idle.splice(0)) resolve()
+    if (claiming || held.size > 0) return
+    for (const resolve of idle.splice(0)) resolve()
+    if (paused) for (const off of attached.splice(0)) off()
   }
 
   return {
@@ -204,13 +208,15 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     start() {
       if (!paused) return wake()
       paused = false
-      unlisten.push(queue.onReady(name, wake), slots.onFree(pump))
+      unlisten.push(queue.onReady(name, wake))
+      if (attached.length === 0) attached.push(slots.onFree(pump), options.calls.onBegin(name, pump))
       wake()
     },
     pause() {
       paused = true
       clearTimeout(timer)
       for (const off of unlisten.splice(0)) off()
+      settleIdle()
     },
     held: () => [...held.values()],
     abort(id, reason) {

@@ -6,6 +6,7 @@ import { createConsumer } from './consumer.ts'
 import type { Consumer, ConsumerOptions } from './consumer.ts'
 import { handBack } from './hand-back.ts'
 import type { PluginChanges } from './plugin-changes.ts'
+import { createOutstandingCalls } from './seats.ts'
 import { createSlots } from './slots.ts'
 
 /** Which plugins this process runs, and how many of their jobs at once. */
@@ -20,7 +21,7 @@ export interface WorkerGroup {
 /** Every plugin, each bounded by its own concurrency only. */
 export const EVERYTHING: WorkerGroup = { name: 'default', plugins: ['*'], concurrency: 100_000 }
 
-export interface ConsumersOptions extends Omit<ConsumerOptions, 'plugin' | 'slots'> {
+export interface ConsumersOptions extends Omit<ConsumerOptions, 'plugin' | 'slots' | 'calls'> {
   readonly notifications: Notifications
   readonly groups: readonly WorkerGroup[]
   /** Plugins that come and go. Default: those that are ready at `start` stay. */
@@ -46,6 +47,7 @@ export interface Consumers {
 export function createConsumers(options: ConsumersOptions): Consumers {
   const { queue, logger, notifications, changes } = options
   const groups = options.groups.map((group) => ({ matchers: group.plugins.map(compileGlob), slots: createSlots(group.concurrency) }))
+  const calls = createOutstandingCalls()
   const consumers = new Map<string, Consumer>()
   /** Of plugins that go: they claim no more, and what they hold runs on for a while. */
   const ending = new Set<Consumer>()
@@ -73,7 +75,7 @@ export function createConsumers(options: ConsumersOptions): Consumers {
     if (known !== undefined) return known
     const group = groups.find(({ matchers }) => matchers.some((matches) => matches(plugin)))
     if (group === undefined) return undefined
-    const made = createConsumer({ ...options, plugin, slots: group.slots })
+    const made = createConsumer({ ...options, plugin, slots: group.slots, calls })
     consumers.set(plugin, made)
     return made
   }

@@ -12,7 +12,8 @@ import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
 import { createConsumers } from './consumers.ts'
 import type { Consumers, WorkerGroup } from './consumers.ts'
-import { createDeadJobEvents } from './dead-job-events.ts'
+import { createKernelEvents } from './kernel-events.ts'
+import type { KernelEvents } from './kernel-events.ts'
 import { createJobsReader } from './jobs-reader.ts'
 import type { PluginChanges } from './plugin-changes.ts'
 import type { PluginDirectory } from './plugin-port.ts'
@@ -54,6 +55,7 @@ export interface RunningEngine extends Engine {
   /** For the `db` service: what plugins emit and enqueue in transactions of theirs. */
   readonly transactions: Stager
   readonly subscriptions: SubscriptionRegistry
+  readonly tell: KernelEvents['tell']
   readonly rateTokens: RateTokens
   /** Makes the part that runs jobs; `start` and `stop` it yourself, before `close`. */
   consumers(settings: ConsumerSettings): Consumers
@@ -94,11 +96,11 @@ export function createEngine(options: EngineOptions): RunningEngine {
     transactional,
     onSettled(jobs) {
       waiters.settled(jobs.filter((job) => isTerminal(job.state)))
-      deadJobs.settled(jobs)
+      kernel.settled(jobs)
     },
   })
   const { submit, emit, stageSubmit, stageEmit } = createSubmitter({ acceptance, transactional, plugins, metrics, clock, ids })
-  const deadJobs = createDeadJobEvents({ database, subscribers: createSubscribers(), emit, logger })
+  const kernel = createKernelEvents({ database, subscribers: createSubscribers(), emit, logger })
   const registry = createSubscriptionRegistry(database)
 
   return {
@@ -109,6 +111,7 @@ export function createEngine(options: EngineOptions): RunningEngine {
     list: reader.list,
     history: reader.history,
     rateTokens,
+    tell: (event) => kernel.tell(event),
     transactions: { stageEmit, stageSubmit, commit: async (transaction) => void (await transactional.commit(transaction)) },
 
     async wait(id, timeoutMs, signal) {
@@ -153,7 +156,7 @@ export function createEngine(options: EngineOptions): RunningEngine {
       }),
 
     async close() {
-      await deadJobs.drained()
+      await kernel.drained()
       await acceptance.drained()
       settler.stop()
       await waiters.stop()

@@ -8,7 +8,7 @@ import { startAttempt } from './attempt.ts'
 import type { AbortReason, Attempt, AttemptEnd } from './attempt.ts'
 import type { Clock } from './clock.ts'
 import { decide, outcomeRow } from './outcome.ts'
-import type { HandlerResult, RunnablePlugin } from './plugin-port.ts'
+import type { HandlerResult, Invocation, RunnablePlugin } from './plugin-port.ts'
 import type { PluginTransaction } from './plugin-transaction.ts'
 import type { Settler } from './settle.ts'
 
@@ -37,7 +37,13 @@ export interface JobRun {
 }
 
 /** Runs the next attempt of a claimed job and records its outcome. Never rejects. */
-export function runJob(context: JobRunContext, plugin: RunnablePlugin, claim: Claim, stored: StoredJob): JobRun {
+export function runJob(
+  context: JobRunContext,
+  plugin: RunnablePlugin,
+  claim: Claim,
+  stored: StoredJob,
+  whileWaiting?: Invocation['whileWaiting'],
+): JobRun {
   const { metrics, clock } = context
   const startedAt = clock.now()
   const settings = plugin.settings(stored.kind, stored.name)
@@ -58,6 +64,7 @@ export function runJob(context: JobRunContext, plugin: RunnablePlugin, claim: Cl
     timeoutSeconds: settings.timeoutSeconds,
     startedAt,
     logger,
+    ...(whileWaiting === undefined ? {} : { whileWaiting }),
     onLateEnd: () => logger().info({ seconds: (clock.now() - startedAt) / 1000 }, 'a handler that was given up has ended'),
   })
 

@@ -28,6 +28,8 @@ export interface RunnablePlugin {
    * The validator is compiled once, at load.
    */
   accepts(action: string, payload: Json): Acceptance
+  /** Whether another plugin may call and enqueue its actions (`allowed_callers`). Default: all may. */
+  admits?(caller: PluginName): boolean
   /**
    * Milliseconds that the runner is waited for past the deadline: it ends the handler by force, and may say that it was not to blame
    * (`interrupted`). Default: none, the handler is given up.
@@ -72,6 +74,11 @@ export interface Invocation {
   /** Aborts at the deadline, on cancel, and when the process must stop. */
   readonly signal: AbortSignal
   readonly logger: Logger
+  /**
+   * Runs `work`, which waits for the outcome of a job of the plugin `on`: meanwhile this job's slot is free for others. Resolves or
+   * rejects as `work` does, once a slot is there again. Default: the slot is kept.
+   */
+  readonly whileWaiting?: <T>(on: string, work: () => Promise<T>) => Promise<T>
 }
 
 /** How a handler ended. */

@@ -59,7 +59,7 @@ export interface Stager {
   /** `known`: the idempotency key leads to an earlier event, and nothing is to be written. */
   stageEmit(request: EmitRequest, earlier: readonly StagedItem[]): Promise<Staged>
   stageSubmit(request: SubmitRequest, earlier: readonly StagedItem[]): Promise<Staged>
-  /** Commits a transaction that belongs to no job. Rejects as `PluginTransaction.commit` does. */
+  /** Commits a transaction that belongs to no job. Rejects as `PluginTransaction.commit` does; `not_ready` for a `StatementRefused`. */
   commit(transaction: PluginTransaction): Promise<void>
 }
 

@@ -49,6 +49,10 @@ export interface SubmitRequest extends Origin {
   readonly idempotencyKey?: string
   /** Somebody will `wait` for it: its outcome is announced to the other processes. */
   readonly awaited?: boolean
+  /** Actions (`plugin/action`) that wait for its outcome, the outermost first. One of them again would wait for itself: `loop_detected`. */
+  readonly calls?: readonly string[]
+  /** Raises a lower priority to this one: who is waited for comes before who waits. */
+  readonly priorityFloor?: number
 }
 
 export interface Submitted {

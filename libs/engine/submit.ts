@@ -29,8 +29,10 @@ export function createSubmitter(options: SubmitOptions) {
   /** Throws what is wrong with the request. */
   function checkedJob(request: SubmitRequest): JobItem {
     const plugin = pluginFor(plugins, request.plugin)
+    checkCaller(request, plugin)
     checkAccepted(plugin, request.action, request.payload)
     checkDepth(request)
+    checkCircle(request)
     checkPriority(request.priority)
     return jobItem(request, plugin, jobId(ids.uuid()), dueAt(request, clock.now()))
   }
@@ -108,6 +110,24 @@ function checkDepth(origin: Origin): void {
   }
 }
 
+function checkCaller(request: SubmitRequest, plugin: RunnablePlugin): void {
+  const { caller } = request
+  if (caller === undefined || caller === plugin.name || plugin.admits?.(caller) !== false) return
+  throw new XCoreError(
+    'permission_denied',
+    `The plugin "${plugin.name}" does not let "${caller}" call it: expected one of its allowed_callers. If it is meant to, add "${caller}" to them.`,
+  )
+}
+
+function checkCircle({ calls = [], plugin, action }: SubmitRequest): void {
+  const called = `${plugin}/${action}`
+  if (!calls.includes(called)) return
+  throw new XCoreError(
+    'loop_detected',
+    `Refused: ${[...calls, called].join(' → ')} would wait for itself. Use enqueue or an event, which nobody waits for, or another action.`,
+  )
+}
+
 function checkPriority(priority: number | undefined): void {
   if (priority !== undefined && !(Number.isInteger(priority) && priority >= 0 && priority <= 100)) {
     throw new XCoreError('bad_request', `priority: expected an integer from 0 to 100, found ${priority}.`)
@@ -119,18 +139,19 @@ function dueAt(request: { readonly runAt?: Date; readonly delaySeconds?: number 
   return request.delaySeconds !== undefined && request.delaySeconds > 0 ? new Date(Math.round(now + request.delaySeconds * 1000)) : null
 }
 
-function metaOf(request: Origin & { readonly awaited?: boolean }): JobMeta {
+function metaOf(request: Origin & Pick<SubmitRequest, 'awaited' | 'calls'>): JobMeta {
   return {
     ...(request.traceparent === undefined ? {} : { traceparent: request.traceparent }),
     ...(request.depth === undefined || request.depth === 0 ? {} : { depth: request.depth }),
     ...(request.caller === undefined ? {} : { caller: request.caller }),
+    ...(request.calls === undefined || request.calls.length === 0 ? {} : { calls: request.calls }),
     ...(request.awaited === true ? { awaited: true as const } : {}),
   }
 }
 
 function jobItem(request: SubmitRequest, plugin: RunnablePlugin, id: ReturnType<typeof jobId>, runAt: Date | null): JobItem {
   const settings = plugin.settings('action', request.action)
-  const priority = request.priority ?? settings.priority
+  const priority = Math.max(request.priority ?? settings.priority, request.priorityFloor ?? 0)
   const meta = metaOf(request)
   const key = request.idempotencyKey
   return {

@@ -1,3 +1,4 @@
+import { XCoreError } from '../errors/index.ts'
 import type { Ids } from '../event-log/index.ts'
 import { claimKeys, keyOf, knownKeys, recordEvents, recordRequests } from '../event-log/record-requests.ts'
 import type { KeyRow, RequestRow } from '../event-log/record-requests.ts'
@@ -81,8 +82,16 @@ export function createTransactional(options: TransactionalOptions): Transactiona
     try {
       await transaction.commit(recorder.statements)
     } catch (error) {
-      if (settlement !== undefined && error instanceof StatementRefused && error.label === FENCE) return 'fenced'
-      throw error
+      if (!(error instanceof StatementRefused)) throw error
+      if (error.label === FENCE) return 'fenced'
+      throw new XCoreError(
+        'not_ready',
+        `Another transaction was quicker with the same ${error.label}; nothing of this one was written. Try again.`,
+        {
+          cause: error,
+          retryAfterSeconds: 1,
+        },
+      )
     }
     await queue.committed(entries)
     if (settlement !== undefined) await queue.settled([settlement.claim], [])

@@ -65,7 +65,8 @@ export const ERROR_CATALOGUE = {
     remedy: 'Bring the handler back and replay, or cancel the job.',
   },
   loop_detected: {
-    meaning: 'A chain of events, calls and enqueues grew longer than 32 jobs: plugins that set each other off.',
+    meaning:
+      'A chain of events, calls and enqueues grew longer than 32 jobs, or an action would wait for itself: plugins that set each other off.',
     remedy: 'Follow the correlation id to see the circle, and break it.',
   },
   memory_exceeded: {

@@ -51,6 +51,8 @@ export interface JobMeta {
   readonly depth?: number
   /** The plugin that asked for it, when a plugin did. */
   readonly caller?: PluginName
+  /** Actions (`plugin/action`) that wait for the outcome, the outermost first. */
+  readonly calls?: readonly string[]
   /** Somebody waits for the outcome, perhaps in another process: it is announced when settled. */
   readonly awaited?: true
 }

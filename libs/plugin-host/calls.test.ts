@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { pluginName } from '../event-log/index.ts'
 import { hostWith, pluginClass } from './testing/plugin-folder.ts'
 
 const CALLEE = pluginClass(`
@@ -80,5 +81,51 @@ test('enqueue answers with the job’s id and hands on its options', async () =>
   const unknown = await loaded.run('caller', 'enqueue', { plugin: 'callee', action: 'none', payload: {} })
   assert.equal(unknown.kind === 'threw' ? unknown.error.code : '', 'unknown_action')
   const tx = await loaded.run('caller', 'enqueue', { plugin: 'callee', action: 'typed', payload: { n: 1 }, options: { tx: {} } })
-  assert.equal(tx.kind === 'threw' ? tx.error.code : '', 'service_unknown')
+  assert.equal(tx.kind === 'threw' ? tx.error.code : '', 'bad_request')
+  for (const [options, message] of [
+    [{ runAt: 'soon' }, /runAt: expected a valid Date, found an invalid one/],
+    [{ delaySeconds: -1 }, /delaySeconds: expected seconds of 0 or more, found -1/],
+  ] as const) {
+    const bad = await loaded.run('caller', 'enqueue', { plugin: 'callee', action: 'typed', payload: { n: 1 }, options })
+    assert.ok(bad.kind === 'threw' && bad.error.code === 'bad_request')
+    assert.match(bad.error.message, message)
+  }
+})
+
+test('who waits in callPlugin gives its slot to others, names the actions that wait, and raises the priority of what it waits for', async () => {
+  await using loaded = await hostWith({ callee: CALLEE, caller: CALLER })
+  const waits: string[] = []
+  const whileWaiting = async <T>(on: string, work: () => Promise<T>) => {
+    waits.push(`gives its slot for ${on}`)
+    const result = await work()
+    waits.push('takes one again')
+    return result
+  }
+  const call = { plugin: 'callee', action: 'typed', payload: { n: 1 } }
+  await loaded.run('caller', 'call', call, { priority: 60, meta: { calls: ['shop/order'] } }, { whileWaiting })
+  assert.deepEqual(waits, ['gives its slot for callee', 'takes one again'])
+  const [submitted] = loaded.platform.submitted
+  assert.deepEqual([submitted?.calls, submitted?.priorityFloor], [['shop/order', 'caller/call'], 61])
+  await loaded.run('caller', 'enqueue', call, { meta: { calls: ['shop/order'] } }, { whileWaiting })
+  assert.deepEqual([loaded.platform.submitted[1]?.calls, waits.length], [undefined, 2])
+})
+
+test('a job whose time is up makes no call', async () => {
+  await using loaded = await hostWith({ callee: CALLEE, caller: CALLER })
+  const call = { plugin: 'callee', action: 'typed', payload: { n: 1 } }
+  const late = await loaded.run('caller', 'call', call, {}, { deadline: new Date(Date.now() - 1) })
+  assert.ok(late.kind === 'threw' && late.error.code === 'timeout')
+  assert.match(late.error.message, /was not made: the time of the job that calls is up/)
+  assert.equal(loaded.platform.submitted.length, 0)
+})
+
+test('allowed_callers: globs of plugin names, for other plugins', async () => {
+  const manifest = 'name: callee\nversion: 1.0.0\nallowed_callers: ["shop*", billing]\n'
+  await using loaded = await hostWith({ callee: { 'plugin.yaml': manifest, 'src/main.ts': CALLEE }, open: CALLEE })
+  const admits = (plugin: string, caller: string) => loaded.host.find(plugin)?.admits?.(pluginName(caller))
+  assert.deepEqual(
+    ['shop', 'shop-eu', 'billing', 'mail', 'billing2'].map((caller) => admits('callee', caller)),
+    [true, true, true, false, false],
+  )
+  assert.equal(admits('open', 'anybody'), true)
 })

@@ -103,7 +103,7 @@ test('what cannot be subscribed or emitted is refused with the reason', async ()
     await problem('emit', { name: 'a', options: { delaySeconds: -1 } }),
     /bad_request: delaySeconds: expected seconds of 0 or more, found -1/,
   )
-  assert.match(await problem('emit', { name: 'a', options: { tx: {} } }), /service_unknown: events\.emit with tx needs the db service/)
+  assert.match(await problem('emit', { name: 'a', options: { tx: {} } }), /bad_request: tx: expected the tx of job\.transaction/)
   assert.match(
     await problem('emit', { name: 'a' }, 32),
     /loop_detected: the event a by plugin listener: expected a chain of at most 32 .* \(final\)/,

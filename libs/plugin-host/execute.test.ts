@@ -263,7 +263,7 @@ test('services: made once a plugin, others are named in the error', async () => 
   assert.deepEqual(made, ['user'])
   const unknown = await loaded.run('user', 'cahce')
   assert.ok(unknown.kind === 'threw' && unknown.error.code === 'service_unknown')
-  assert.match(unknown.error.message, /asked for "cahce"; expected one of: clock, cache\. Did you mean "cache"\?/)
+  assert.match(unknown.error.message, /asked for "cahce"; expected one of: clock, cache, scheduler\. Did you mean "cache"\?/)
   const proto = await loaded.run('user', 'constructor')
   assert.ok(proto.kind === 'threw' && proto.error.code === 'service_unknown')
 })

@@ -3,10 +3,9 @@ import { discoverPlugin, discoverPlugins, orderPlugins, type DiscoveredPlugin, t
 import type { Instance } from './instance.ts'
 import { InstanceLoader } from './load-instance.ts'
 import type { PluginHostOptions } from './options.ts'
-import { PluginRecord } from './plugin-record.ts'
-import type { LifecycleNews, PluginHost, PluginPlatform, PluginState, PluginStatus, PluginSwitch } from './port.ts'
-
-const STATES = ['discovered', 'loading', 'ready', 'draining', 'unloaded', 'failed'] as const satisfies readonly PluginState[]
+import type { PluginRecord } from './plugin-record.ts'
+import { PluginRecords } from './records.ts'
+import type { LifecycleNews, PluginHost, PluginPlatform, PluginStatus, PluginSwitch } from './port.ts'
 
 export function createPluginHost(options: PluginHostOptions): PluginHost {
   return new Host(options)
@@ -16,10 +15,7 @@ type Listener = (plugin: string) => void | Promise<void>
 
 class Host implements PluginHost {
   readonly #options: PluginHostOptions
-  #records: readonly PluginRecord[] = []
-  /** Of two folders with one name, the one that may use it. */
-  readonly #byName = new Map<string, PluginRecord>()
-  readonly #paused = new Set<string>()
+  readonly #records: PluginRecords
   #readyOrder: PluginRecord[] = []
   readonly #listeners = new Set<Listener>()
   /** Instances that were replaced and still run something. */
@@ -33,35 +29,36 @@ class Host implements PluginHost {
 
   constructor(options: PluginHostOptions) {
     this.#options = options
+    this.#records = new PluginRecords(options)
   }
 
   find(plugin: string) {
-    return this.#byName.get(plugin)?.runnable ?? undefined
+    return this.#records.find(plugin)?.runnable ?? undefined
   }
 
   runnable() {
-    return [...this.#byName.values()].map((record) => record.runnable).filter((plugin) => plugin !== null)
+    return this.#records.ready().flatMap((record) => record.runnable ?? [])
   }
 
   refusal(plugin: string) {
-    return this.#byName.get(plugin)?.refusal()
+    return this.#records.find(plugin)?.refusal()
   }
 
   statuses() {
-    return this.#records.map((record) => this.#statusOf(record))
+    return this.#records.all.map((record) => this.#records.statusOf(record))
   }
 
   status(name: string) {
-    const record = this.#byName.get(name)
-    return record === undefined ? undefined : this.#statusOf(record)
+    const record = this.#records.find(name)
+    return record === undefined ? undefined : this.#records.statusOf(record)
   }
 
   routes(name: string) {
-    return this.#byName.get(name)?.routes()
+    return this.#records.find(name)?.routes()
   }
 
   isPaused(plugin: string) {
-    return this.#paused.has(plugin)
+    return this.#records.isPaused(plugin)
   }
 
   onChange(listener: Listener) {
@@ -70,7 +67,7 @@ class Host implements PluginHost {
   }
 
   requiredBy(plugin: string) {
-    return this.#ready().flatMap(({ manifest }) => (manifest?.requires.some(({ name }) => name === plugin) ? [manifest.name] : []))
+    return this.#records.ready().flatMap(({ manifest }) => (manifest?.requires.some(({ name }) => name === plugin) ? [manifest.name] : []))
   }
 
   loadAll(platform: PluginPlatform, switches: readonly PluginSwitch[] = []): Promise<void> {
@@ -82,12 +79,12 @@ class Host implements PluginHost {
 
   load(name: string): Promise<PluginStatus> {
     return this.#next(async () => {
-      const known = this.#byName.get(name)
-      if (known?.state === 'ready') return this.#statusOf(known)
+      const known = this.#records.find(name)
+      if (known?.state === 'ready') return this.#records.statusOf(known)
       const found = await this.#rediscover(name, known)
-      const record = this.#adopt(found)
+      const record = this.#records.adopt(found)
       if (!found.ok) throw this.#refuse(record, found.error)
-      const refused = this.#incompatible(found.manifest)
+      const refused = this.#records.misfit(found.manifest)
       if (refused !== undefined) throw this.#refuse(record, refused)
       await this.#load(record, found.manifest)
       return this.#serving(record)
@@ -95,9 +92,9 @@ class Host implements PluginHost {
   }
 
   reload(name: string): Promise<PluginStatus> {
-    if (this.#byName.get(name)?.state === 'failed') return this.load(name)
+    if (this.#records.find(name)?.state === 'failed') return this.load(name)
     return this.#next(async () => {
-      const record = this.#known(name)
+      const record = this.#records.get(name)
       const { instance } = record
       if (record.state !== 'ready' || instance === null) {
         throw new XCoreError('not_ready', `plugin ${name} is ${record.state}: expected one that is ready; load it instead`)
@@ -115,14 +112,14 @@ class Host implements PluginHost {
       this.#letGo(instance)
       this.#tell('reloaded', record)
       await this.#changed(name)
-      return this.#statusOf(record)
+      return this.#records.statusOf(record)
     })
   }
 
   unload(name: string): Promise<PluginStatus> {
     return this.#next(async () => {
-      const record = this.#known(name)
-      if (record.state !== 'ready') return this.#statusOf(record)
+      const record = this.#records.get(name)
+      if (record.state !== 'ready') return this.#records.statusOf(record)
       const dependents = this.requiredBy(name)
       if (dependents.length > 0) {
         throw new XCoreError('plugin_required', `plugin ${name} is required by ${dependents.join(', ')}; unload them first`)
@@ -140,18 +137,17 @@ class Host implements PluginHost {
       }
       if (failed !== undefined) throw failed
       this.#tell('unloaded', record)
-      return this.#statusOf(record)
+      return this.#records.statusOf(record)
     })
   }
 
   pause(name: string, paused: boolean): Promise<PluginStatus> {
     return this.#next(async () => {
-      const record = this.#known(name)
-      if (paused) this.#paused.add(name)
-      else this.#paused.delete(name)
-      if (!paused) record.instance?.loaded.resume?.()
+      const record = this.#records.get(name)
+      this.#records.setPaused(name, paused)
+      if (!paused) record?.instance?.loaded.resume?.()
       await this.#changed(name)
-      return this.#statusOf(record)
+      return this.#records.statusOf(record)
     })
   }
 
@@ -173,9 +169,9 @@ class Host implements PluginHost {
       discovered.filter((plugin) => plugin.ok).map((plugin) => plugin.manifest),
       this.#options.frameworkVersion,
     )
-    for (const { plugin, paused } of switches) if (paused) this.#paused.add(plugin)
+    for (const { plugin, paused } of switches) this.#records.setPaused(plugin, paused)
     for (const plugin of discovered) {
-      const record = this.#adopt(plugin)
+      const record = this.#records.adopt(plugin)
       const error = plugin.ok ? refused.get(record.name) : plugin.error
       if (error !== undefined) this.#refuse(record, error)
       else if (switches.some((each) => each.unloaded && each.plugin === record.name)) record.advance('unloaded')
@@ -191,7 +187,7 @@ class Host implements PluginHost {
   async #loadInOrder(order: readonly Manifest[]): Promise<void> {
     const loads = new Map<string, Promise<void>>()
     for (const manifest of order) {
-      const record = this.#byName.get(manifest.name)
+      const record = this.#records.find(manifest.name)
       if (record?.state !== 'discovered') continue
       const required = manifest.requires.map(({ name }) => loads.get(name))
       loads.set(
@@ -205,7 +201,7 @@ class Host implements PluginHost {
   /** Never rejects: a plugin that can't be loaded is listed as failed. */
   async #load(record: PluginRecord, manifest: Manifest): Promise<void> {
     if (this.#stopping) return
-    const missing = this.#missing(manifest)
+    const missing = this.#records.missing(manifest)
     if (missing !== undefined) {
       this.#refuse(record, missing)
       return
@@ -264,23 +260,6 @@ class Host implements PluginHost {
     throw new XCoreError('not_found', `There is no plugin "${name}" in ${this.#options.dir}; add its folder, or correct the name.`)
   }
 
-  /** A record for what was found on disk, in place of one of the same folder. */
-  #adopt(plugin: DiscoveredPlugin): PluginRecord {
-    const name = plugin.ok ? plugin.manifest.name : plugin.name
-    const logger = this.#options.logger.child({ plugin: name })
-    const before = this.#records.find((record) => record.folder === plugin.folder)
-    const record = new PluginRecord(
-      { name, folder: plugin.folder, manifest: plugin.ok ? plugin.manifest : null },
-      logger,
-      (...change) => this.#keepState(...change),
-      (invocation, run) => run(invocation),
-    )
-    this.#records = before === undefined ? [...this.#records, record] : this.#records.map((each) => (each === before ? record : each))
-    if (before !== undefined && this.#byName.get(before.name) === before) this.#byName.delete(before.name)
-    if (plugin.ok || !this.#byName.has(name)) this.#byName.set(name, record)
-    return record
-  }
-
   async #sameAgain(record: PluginRecord): Promise<Manifest> {
     const found = await discoverPlugin(record.folder)
     if (found === undefined)
@@ -292,24 +271,9 @@ class Host implements PluginHost {
         `plugin ${record.name} calls itself ${found.manifest.name} now: expected the same name; unload the one and load the other`,
       )
     }
-    const refused = this.#incompatible(found.manifest) ?? this.#missing(found.manifest)
+    const refused = this.#records.misfit(found.manifest)
     if (refused !== undefined) throw refused
     return found.manifest
-  }
-
-  #incompatible(manifest: Manifest): XCoreError | undefined {
-    const others = this.#ready().flatMap((record) => (record.manifest === null || record.name === manifest.name ? [] : [record.manifest]))
-    return orderPlugins([...others, manifest], this.#options.frameworkVersion).refused.get(manifest.name)
-  }
-
-  #missing(manifest: Manifest): XCoreError | undefined {
-    const missing = manifest.requires.find(({ name }) => this.#byName.get(name)?.state !== 'ready')
-    if (missing === undefined) return undefined
-    const cause = this.#byName.get(missing.name)?.refusal()?.message ?? 'it is not here'
-    return new XCoreError(
-      'dependency_missing',
-      `plugin ${manifest.name} requires ${missing.name}, which did not load (${cause}); fix that one first`,
-    )
   }
 
   #refuse(record: PluginRecord, error: XCoreError): XCoreError {
@@ -322,7 +286,7 @@ class Host implements PluginHost {
   async #forgetGone(platform: PluginPlatform, uncertain: boolean): Promise<void> {
     if (uncertain || this.#options.forgetGone === false) return
     try {
-      const names = this.#records.map((record) => record.manifest?.name).filter((name) => name !== undefined)
+      const names = this.#records.all.map((record) => record.manifest?.name).filter((name) => name !== undefined)
       const dropped = [...(await platform.subscriptions.retain(names)), ...(await platform.schedules.retain(names))]
       if (dropped.length > 0)
         this.#options.logger.info({ plugins: [...new Set(dropped)] }, 'dropped the subscriptions and schedules of plugins that are gone')
@@ -354,28 +318,14 @@ class Host implements PluginHost {
     this.#options.onNews?.({ kind, plugin: record.name, version: record.manifest?.version ?? null, error })
   }
 
-  #known(name: string): PluginRecord {
-    const record = this.#byName.get(name)
-    if (record === undefined) throw new XCoreError('not_found', `There is no plugin "${name}"; GET /admin/plugins lists them.`)
-    return record
-  }
-
   #serving(record: PluginRecord): PluginStatus {
     if (record.state !== 'ready') throw this.#errorOf(record)
-    return this.#statusOf(record)
+    return this.#records.statusOf(record)
   }
 
   #errorOf(record: PluginRecord): XCoreError {
     const { code, message } = record.lastError ?? { code: 'not_ready', message: `plugin ${record.name} is ${record.state}` }
     return new XCoreError(code, message)
-  }
-
-  #statusOf(record: PluginRecord): PluginStatus {
-    return record.status(this.#paused.has(record.name))
-  }
-
-  #ready(): readonly PluginRecord[] {
-    return [...this.#byName.values()].filter((record) => record.state === 'ready')
   }
 
   #loaderNow(): InstanceLoader {
@@ -385,13 +335,6 @@ class Host implements PluginHost {
 
   #logOf(record: PluginRecord) {
     return this.#options.logger.child({ plugin: record.name })
-  }
-
-  // A second folder with a taken name must not overwrite what is said of the first.
-  #keepState(plugin: string, state: PluginState): void {
-    const first = this.#byName.get(plugin)
-    if (first !== undefined && first.state !== state) return
-    for (const each of STATES) this.#options.metrics?.pluginState.set({ plugin, state: each }, each === state ? 1 : 0)
   }
 }
 

@@ -11,6 +11,8 @@ export type { PermissionVerb } from './permissions/decide.ts'
 export { createPermissions } from './permissions/permissions.ts'
 export type { Permissions } from './permissions/permissions.ts'
 export type {
+  ActionInfo,
+  RouteInfo,
   LifecycleNews,
   PluginHost,
   PluginPlatform,
@@ -24,4 +26,5 @@ export type {
   ServiceOwner,
 } from './port.ts'
 export type { Departure, HookDeadlines, LoadedPlugin, PluginSource, Runner } from './runner.ts'
+export { watchPlugins } from './watch.ts'
 export { currentPlugin } from './runners/trusted/running.ts'

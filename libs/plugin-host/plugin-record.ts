@@ -124,6 +124,7 @@ export class PluginRecord {
       lastError: this.#lastError,
       actions: loaded?.actions ?? [],
       sandbox: loaded?.sandbox?.() ?? null,
+      routes: loaded?.routes ?? [],
       subscriptions: loaded?.subscriptions().map(({ id, pattern, priority }) => ({ id, pattern, priority })) ?? [],
     }
   }
@@ -141,6 +142,7 @@ export class PluginRecord {
       settings: (kind, name) => jobSettings(manifest, kind, name, kind === 'event' ? eventPriority(loaded, name) : undefined),
       accepts: (action, payload) => loaded.accepts(action, payload),
       ...(loaded.graceMs === undefined ? {} : { graceMs: loaded.graceMs }),
+      admits: admission(manifest.allowedCallers),
       execute: (invocation) => this.#execute(invocation),
     }
   }
@@ -161,6 +163,13 @@ export class PluginRecord {
     this.#state = next
     this.#onState(this.name, next)
   }
+}
+
+/** `allowed_callers`: globs of plugin names; null: every plugin. */
+function admission(allowedCallers: readonly string[] | null): (caller: string) => boolean {
+  if (allowedCallers === null) return () => true
+  const fit = allowedCallers.map(compileGlob)
+  return (caller) => fit.some((fits) => fits(caller))
 }
 
 function eventPriority(loaded: LoadedPlugin, eventName: string): number | undefined {

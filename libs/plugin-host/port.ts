@@ -24,10 +24,37 @@ export interface PluginStatus {
   /** Of a plugin that is ready: why its latest reload failed. */
   readonly lastError: { readonly code: string; readonly message: string } | null
   /** Declared actions, with their JSON schemas. */
-  readonly actions: readonly { readonly name: string; readonly input: object | null }[]
+  readonly actions: readonly ActionInfo[]
+  /** Routes that declare schemas; absent: none. */
+  readonly routes?: readonly RouteInfo[]
   /** null: not sandboxed, or not ready. */
-  readonly sandbox: SandboxStatus | null
+  readonly sandbox?: SandboxStatus | null
   readonly subscriptions: readonly { readonly id: string; readonly pattern: string; readonly priority: number }[]
+}
+
+/** A declared action. */
+export interface ActionInfo {
+  readonly name: string
+  /** JSON schema of the payload; null: any object. */
+  readonly input: object | null
+  /** JSON schema of the result's fields beside `status`; null or absent: anything. */
+  readonly output?: object | null
+  readonly description?: string
+}
+
+/** A route made by `route()` of the SDK. */
+export interface RouteInfo {
+  /** In capitals. */
+  readonly method: string
+  /** Below /plugins/{name}, parameters as `:id`. */
+  readonly path: string
+  readonly status: number
+  readonly summary?: string
+  /** JSON schemas; null: not declared. */
+  readonly params: object | null
+  readonly query: object | null
+  readonly body: object | null
+  readonly response: object | null
 }
 
 /** What the host needs of the platform while plugins load and run. */

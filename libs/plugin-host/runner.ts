@@ -6,8 +6,9 @@ import type { ErrorCode } from '../errors/index.ts'
 import type { Manifest } from '../manifest/index.ts'
 import type { PluginMetrics } from '@xcore/sdk'
 import type { Logger } from '../telemetry/logger.ts'
+import type { Hook } from './hooks/hook.ts'
 import type { Permissions } from './permissions/permissions.ts'
-import type { PluginPlatform, ServiceFactory } from './port.ts'
+import type { ActionInfo, PluginPlatform, RouteInfo, ServiceFactory } from './port.ts'
 
 /** Runs plugins of one `execution_mode`: in this process, or in one of their own. */
 export interface Runner {
@@ -70,7 +71,11 @@ export type Departure = 'shutdown' | 'reload' | 'unload'
 
 export interface LoadedPlugin {
   /** Declared ones, with their JSON schemas. */
-  readonly actions: readonly { readonly name: string; readonly input: object | null; readonly description?: string }[]
+  readonly actions: readonly ActionInfo[]
+  /** Those of its routes that declare schemas; absent: none. */
+  readonly routes?: readonly RouteInfo[]
+  /** As they are now. */
+  hooks(): readonly Hook[]
   /** As they are now: a plugin may subscribe later, too. */
   subscriptions(): readonly Subscription[]
   accepts(action: string, payload: unknown): Acceptance

@@ -1,6 +1,8 @@
 import type { Logger } from 'pino'
+import type { Static, TSchema } from 'typebox'
 import type { Json, JsonObject } from '../event-log/json.ts'
 import type { Cache } from './cache.ts'
+import type { ActionResult, ErrorResult } from './results.ts'
 import type { Scheduler } from './scheduler.ts'
 
 /** What a free-form `handle` is given: any JSON object. Declared actions get the type of their schema instead. */
@@ -63,7 +65,13 @@ export interface SubscribeOptions {
   readonly priority?: number
   /** Routes deliveries to this handler, also after a restart. Default: made of pattern, handler name and a running number. */
   readonly id?: string
+  /** What the event's data must fit; otherwise the delivery fails with `validation_error`, without a retry. Default: anything. */
+  readonly schema?: TSchema
 }
+
+/** A subscription to events whose data has the type of a schema. */
+export type TypedHandler<Schema extends TSchema> = { call(event: EventMessage<Static<Schema>>, job: JobContext): unknown }['call']
+export type TypedSubscribeOptions<Schema extends TSchema> = SubscribeOptions & { readonly schema: Schema }
 
 export interface EventSubscription {
   readonly id: string
@@ -87,10 +95,20 @@ export interface EmitOptions {
 export interface PluginEvents {
   /**
    * Subscribes to events whose name fits a glob: `*` any characters (dots too), `?` one, `[seq]` one of these.
-   * Throws XCoreError `bad_request` for a bad pattern, priority or a taken id.
+   * Throws XCoreError `bad_request` for a bad pattern, priority, schema or a taken id.
    */
+  on<const Schema extends TSchema>(
+    pattern: string,
+    handler: TypedHandler<Schema>,
+    options: TypedSubscribeOptions<Schema>,
+  ): EventSubscription
   on(pattern: string, handler: EventHandler, options?: SubscribeOptions): EventSubscription
   /** The same for the first event that fits. */
+  once<const Schema extends TSchema>(
+    pattern: string,
+    handler: TypedHandler<Schema>,
+    options: TypedSubscribeOptions<Schema>,
+  ): EventSubscription
   once(pattern: string, handler: EventHandler, options?: SubscribeOptions): EventSubscription
   /** Ends one subscription, or all of that pattern (and handler). Resolves once every process knows. */
   off(subscription: EventSubscription | string, handler?: EventHandler): Promise<void>
@@ -106,6 +124,52 @@ export interface PluginMetrics {
   set(name: string, value: number): void
   /** Records a value in a histogram, e.g. seconds. */
   observe(name: string, value: number): void
+}
+
+/** The attempt that a hook stands around. */
+export type HookJob = Pick<JobContext, 'id' | 'attempt' | 'maxAttempts' | 'priority' | 'replayOf' | 'correlationId' | 'deadline' | 'signal'>
+
+/** What a `before` hook is told. */
+export interface BeforeCall {
+  readonly plugin: string
+  readonly action: string
+  /** As hooks before this one left it. */
+  readonly payload: Payload
+  readonly job: HookJob
+}
+
+/** What an `after` hook is told. */
+export interface AfterCall extends BeforeCall {
+  /** As the handler and hooks before this one left it: `{status: 'ok', …}` or `{status: 'error', msg, code, …}`. */
+  readonly result: CallResult
+}
+
+/** Called with the plugin as `this`. Nothing: go on. `{ payload }`: go on with that one. `error(…)`: refuse; the handler does not run. */
+export type BeforeResult = void | { readonly payload: object } | ErrorResult
+/** Nothing: leave it. `ok(…)` or `error(…)`: that instead. */
+export type AfterResult = ActionResult
+
+export interface HookOptions {
+  /** 0–100, default 50, lower first. */
+  readonly priority?: number
+}
+
+export interface HookSubscription {
+  readonly target: string
+  /** 0–100. */
+  readonly priority: number
+  off(): void
+}
+
+/**
+ * Interceptors of actions, of this plugin and of others (permission `plugin:<name>` write), in the process where they run. Each has 5 s.
+ * The target is `plugin.action`; both may be globs. One that throws or hangs ends the attempt, which is tried again.
+ */
+export interface PluginHooks {
+  /** Throws XCoreError `bad_request` for a bad target or priority, `permission_denied`. */
+  before(target: string, handler: (call: BeforeCall) => BeforeResult | Promise<BeforeResult>, options?: HookOptions): HookSubscription
+  /** Not called for a handler that threw. Throws as `before` does. */
+  after(target: string, handler: (call: AfterCall) => AfterResult | Promise<AfterResult>, options?: HookOptions): HookSubscription
 }
 
 export type PermissionVerb = 'read' | 'write' | 'execute' | 'emit' | 'subscribe'
@@ -128,6 +192,7 @@ export interface PluginContext {
   /** Inside a job it also carries `job`, `attempt` and `correlation_id`. */
   readonly logger: Logger
   readonly events: PluginEvents
+  readonly hooks: PluginHooks
   readonly metrics: PluginMetrics
   readonly permissions: PluginPermissions
   /** Aborts when the plugin is unloaded. */

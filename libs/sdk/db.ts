@@ -32,3 +32,24 @@ declare module './context.ts' {
     readonly db: Db
   }
 }
+
+/** What Postgres refused a statement for: `details` of a `database_error`. */
+export interface SqlFault {
+  /** Five characters, e.g. `23505` for a unique violation: see "PostgreSQL Error Codes" in its manual. */
+  readonly sqlstate: string
+  readonly constraint?: string
+  readonly table?: string
+  readonly column?: string
+  /** In the SQL, in characters from 1. */
+  readonly position?: number
+}
+
+/** The fault that a `database_error` tells of; undefined for anything else that was thrown. */
+export function sqlFault(thrown: unknown): SqlFault | undefined {
+  if (!(thrown instanceof Error) || !('code' in thrown) || thrown.code !== 'database_error' || !('details' in thrown)) return undefined
+  return isFault(thrown.details) ? thrown.details : undefined
+}
+
+function isFault(details: unknown): details is SqlFault {
+  return typeof details === 'object' && details !== null && 'sqlstate' in details
+}

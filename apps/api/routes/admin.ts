@@ -1,3 +1,4 @@
+import { pluginName } from '../../../libs/event-log/index.ts'
 import type { QueueDepth } from '../../../libs/queue/port.ts'
 import { sendJson, type ApiContext, type ApiScope, type Endpoint } from '../handler.ts'
 import { pluginEndpoints } from './plugins.ts'
@@ -18,12 +19,11 @@ export function adminEndpoints(api: ApiScope): readonly Endpoint[] {
 async function queues(api: ApiScope, ctx: ApiContext): Promise<void> {
   const now = api.now().getTime()
   const known = await api.queue.depths()
-  const empty = api.host
-    .runnable()
-    .flatMap(({ name }): QueueDepth[] =>
-      known.some((depth) => depth.plugin === name) ? [] : [{ plugin: name, waiting: 0, delayed: 0, held: 0, oldestWaitingSince: null }],
-    )
-  const depths = [...known, ...empty].sort((a, b) => (a.plugin < b.plugin ? -1 : 1))
+  const idle = api.host
+    .statuses()
+    .filter((status) => status.state === 'ready' && !known.some((depth) => depth.plugin === status.name))
+    .map(({ name }): QueueDepth => ({ plugin: pluginName(name), waiting: 0, delayed: 0, held: 0, oldestWaitingSince: null }))
+  const depths = [...known, ...idle].sort((a, b) => (a.plugin < b.plugin ? -1 : 1))
   sendJson(ctx, 200, { queues: depths.map((depth) => queueJson(api, depth, now)) })
 }
 

@@ -88,7 +88,7 @@ function pluginJson(status: PluginStatus): Record<string, unknown> {
 }
 
 function sandboxJson({ sandbox }: PluginStatus): Record<string, unknown> | null {
-  if (sandbox === null) return null
+  if (sandbox === null || sandbox === undefined) return null
   const { memoryMb, lastEnd, ...others } = sandbox
   return { ...others, memory_mb: memoryMb, last_end: lastEnd }
 }

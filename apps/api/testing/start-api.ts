@@ -49,6 +49,7 @@ export function testDeps(engine = new MemoryEngine(), observed: StartedApi['obse
     control: { run: async () => [] },
     queue: { depths: async () => [] },
     schedules: createMemorySchedules(Date.now),
+    versions: { list: async () => [] },
     metrics: {
       httpRequestSeconds: { observe: (labels) => void observed.push(labels) },
       text: async () => '# HELP up\n',

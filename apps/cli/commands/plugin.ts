@@ -1,26 +1,49 @@
 import { Command } from 'commander'
-import { CommandFailed } from '../exit.ts'
+import { CommandFailed, UsageError } from '../exit.ts'
 import { coloured, print, printJson } from '../output.ts'
 import type { GlobalOptions } from '../output.ts'
 import type { PluginCheck } from '../plugin-check.ts'
 import { PluginListBody, pluginTable } from '../plugin-text.ts'
+import { controlCommands } from './plugin-control.ts'
+import { initCommand } from './plugin-init.ts'
+import { testCommand } from './plugin-test.ts'
 import { clientOf, configOf, withServerOptions } from '../server-options.ts'
 import type { ServerOptions } from '../server-options.ts'
 
 export function pluginCommand(): Command {
-  const plugin = new Command('plugin').description('check plugins, list those of a running XCore')
-  const validate = plugin
-    .command('validate')
+  const plugin = new Command('plugin').description('make, test and check plugins; list and steer those of a running XCore')
+  plugin.addCommand(initCommand())
+  plugin.addCommand(testCommand())
+  const validate = withServerOptions(plugin.command('validate'))
     .description('check manifests without a server, and tell what each plugin may do')
     .argument('[target]', "a plugin's folder or name, or a folder of plugins (default: all of plugins.dir)")
-  validate.action((target: string | undefined) => validatePlugins(target, validate.optsWithGlobals<GlobalOptions>()))
+    .option(
+      '--against <old>',
+      'list what breaks callers of an older version: its folder, a file of `plugin schema`, or a version in a running XCore',
+    )
+  validate.action((target: string | undefined) => validatePlugins(target, validate.optsWithGlobals<ValidateOptions>()))
+
+  const schema = plugin
+    .command('schema')
+    .description('print what a plugin declares as JSON, to compare later versions with')
+    .argument('<target>', "a plugin's folder or name")
+  schema.action(async (target: string) => {
+    const { schemasOf } = await import('../plugin-changes.ts')
+    print(JSON.stringify(await schemasOf(target, configOf(schema.optsWithGlobals<GlobalOptions>()).plugins.dir), null, 2))
+  })
 
   const list = withServerOptions(plugin.command('list')).description('the plugins of a running XCore, with what is wrong with them')
   list.action(() => listPlugins(list.optsWithGlobals<ServerOptions>()))
+  for (const command of controlCommands()) plugin.addCommand(command)
   return plugin
 }
 
-async function validatePlugins(target: string | undefined, options: GlobalOptions): Promise<void> {
+interface ValidateOptions extends ServerOptions {
+  readonly against?: string
+}
+
+async function validatePlugins(target: string | undefined, options: ValidateOptions): Promise<void> {
+  if (options.against !== undefined) return compatible(target, options.against, options)
   const { checkAll, checkTarget } = await import('../plugin-check.ts')
   const { dir } = configOf(options).plugins
   const checks = target === undefined ? await checkAll(dir) : await checkTarget(target, dir)
@@ -33,6 +56,26 @@ async function validatePlugins(target: string | undefined, options: GlobalOption
     throw new CommandFailed(`${bad.length} of ${checks.length} would be refused: ${bad.map((check) => check.name).join(', ')}`, {
       code: 'manifest_invalid',
     })
+}
+
+async function compatible(target: string | undefined, old: string, options: ValidateOptions): Promise<void> {
+  if (target === undefined) throw new UsageError('--against compares one plugin: name it or its folder')
+  const { compareWith } = await import('../plugin-changes.ts')
+  const report = await compareWith(target, old, configOf(options).plugins.dir, () => clientOf(options))
+  const { plugin, version, breaking } = report
+  if (options.json) printJson(report)
+  if (breaking.length === 0) {
+    if (!options.json) print(`${coloured('green', 'ok')}    ${plugin} ${version} breaks nothing of ${old}`)
+    return
+  }
+  const lines = breaking.map(
+    ({ action, part, path, message }) =>
+      `${[action, part === 'action' ? '' : part, path].filter((word) => word !== '').join(' ')}: ${message}`,
+  )
+  throw new CommandFailed(`${plugin} ${version} breaks ${breaking.length} thing${breaking.length > 1 ? 's' : ''} of ${old}`, {
+    code: 'validation_error',
+    lines,
+  })
 }
 
 function checkText(check: PluginCheck): string {

@@ -17,6 +17,7 @@ interface ServiceOptions extends GlobalOptions {
   readonly group?: string
   readonly plugins?: string
   readonly concurrency?: string
+  readonly watch?: boolean
 }
 
 /** A service that answers over HTTP. */
@@ -25,14 +26,14 @@ interface ListeningService extends Service {
 }
 
 export function startCommand(): Command {
-  return withAddress(new Command('start'))
+  return withAddress(new Command('start').option('--watch', 'reload a plugin when a file of it is saved'))
     .description('api and worker in one process, on an embedded Postgres unless DATABASE_URL is set')
     .action(async (_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<ServiceOptions>()
       const config = configFor(options)
       await run(config, options, async (logger, signal) => {
         const { composeStandalone } = await import('../compose.ts')
-        const service = await composeStandalone({ config, logger, signal })
+        const service = await composeStandalone({ config, logger, signal, watch: options.watch === true })
         const announce = () => {
           if (!options.json)
             print(

@@ -9,6 +9,7 @@ export interface TestPlugin {
   readonly limits?: Partial<PluginLimits>
   readonly settings?: Partial<JobSettings>
   readonly version?: string
+  readonly admits?: (caller: string) => boolean
 }
 
 /** A directory of plugins that are functions: the engine's tests need no folders on disk. */
@@ -34,6 +35,7 @@ function runnablePlugin(name: string, plugin: TestPlugin): RunnablePlugin {
     version: plugin.version ?? '1.0.0',
     limits: { concurrency: 10, rateLimit: null, ...plugin.limits },
     settings: () => settings,
+    ...(plugin.admits === undefined ? {} : { admits: plugin.admits }),
     accepts: (action) => (Object.hasOwn(plugin.handlers, action) ? { ok: true } : { ok: false, reason: 'unknown' }),
     async execute(invocation) {
       const handler = handlerOf(invocation.job)

@@ -7,7 +7,7 @@ import type { Queue } from '../../queue/index.ts'
 import { createMetrics } from '../../telemetry/metrics.ts'
 import type { Metrics } from '../../telemetry/metrics.ts'
 import { EVERYTHING } from '../consumers.ts'
-import type { Consumers } from '../consumers.ts'
+import type { Consumers, WorkerGroup } from '../consumers.ts'
 import { createEngine } from '../engine.ts'
 import type { EngineOptions, RunningEngine } from '../engine.ts'
 import type { PluginDirectory } from '../plugin-port.ts'
@@ -28,6 +28,8 @@ export interface TestEngineOptions extends Partial<Pick<EngineOptions, 'worker' 
   readonly consume?: boolean
   readonly heartbeatSeconds?: number
   readonly unloadSeconds?: number
+  /** Default: every plugin, as many jobs as they allow. */
+  readonly groups?: readonly WorkerGroup[]
 }
 
 /** A whole engine on a real database and queue. Everything is closed in reverse order when it goes out of scope. */
@@ -61,7 +63,7 @@ export async function testEngine(plugins: PluginDirectory, options: TestEngineOp
   const engine = createEngine({ database, queue, notifications, plugins, metrics, logger: testLogger, worker: 'test/1', ...options })
   stack.defer(() => engine.close())
   const consumers = engine.consumers({
-    groups: [EVERYTHING],
+    groups: options.groups ?? [EVERYTHING],
     ...(options.heartbeatSeconds === undefined ? {} : { heartbeatSeconds: options.heartbeatSeconds }),
     ...(options.unloadSeconds === undefined ? {} : { unloadSeconds: options.unloadSeconds }),
   })

@@ -1,5 +1,4 @@
-import type { Engine } from '../../engine/port.ts'
-import { KERNEL_SOURCE } from '../../engine/dead-job-events.ts'
+import type { KernelEvents } from '../../engine/kernel-events.ts'
 import type { Sql, Statement } from '../../postgres/sql.ts'
 import type { Logger } from '../../telemetry/logger.ts'
 import type { LifecycleNews, PluginStatus } from '../port.ts'
@@ -12,8 +11,8 @@ export interface NewsDesk {
 
 export interface NewsDeskOptions {
   readonly database: Sql
-  /** Asked when there is something to tell. */
-  readonly emit: () => Engine['emit']
+  /** Asked for when there is something to tell. */
+  readonly kernel: () => Pick<KernelEvents, 'tell'>
   readonly status: (plugin: string) => PluginStatus | undefined
   /** `host/pid` of this process. */
   readonly process: string
@@ -32,7 +31,7 @@ const RECORD_VERSION: Statement = {
  * Tells plugins what becomes of plugins: `plugin.loaded`, `.reloaded`, `.unloaded`, `.failed`, once for each process in which it happens;
  * and keeps what each version of a plugin declares.
  */
-export function createNewsDesk({ database, emit, status, process, logger }: NewsDeskOptions): NewsDesk {
+export function createNewsDesk({ database, kernel, status, process, logger }: NewsDeskOptions): NewsDesk {
   const telling = new Set<Promise<void>>()
 
   async function publish({ kind, plugin, version, error }: LifecycleNews): Promise<void> {
@@ -41,7 +40,7 @@ export function createNewsDesk({ database, emit, status, process, logger }: News
       await database.query(RECORD_VERSION, [plugin, version, JSON.stringify(known.manifest), JSON.stringify(known.actions)])
     }
     const data = { plugin, version, process, ...(error === null ? {} : { error: { code: error.code, message: error.message } }) }
-    await emit()({ name: `plugin.${kind}`, data, source: KERNEL_SOURCE })
+    await kernel().tell({ name: `plugin.${kind}`, data })
   }
 
   return {

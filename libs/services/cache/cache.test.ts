@@ -61,9 +61,9 @@ test('the sweep deletes what is past its time, in batches', async () => {
 })
 
 test('Redis that is away is a coded error without the password', async () => {
-  const store = createRedisCacheStore({ url: 'redis://user:secret@127.0.0.1:1/3', logger: testLogger, commandTimeoutMs: 300 })
+  const store = createRedisCacheStore({ url: 'redis://user:secret@127.0.0.1:1/3', logger: testLogger, timeoutMs: 300 })
   try {
-    await assert.rejects(store.get('p', ['a']), (thrown: unknown) => {
+    await assert.rejects(store.get('p', 'a'), (thrown: unknown) => {
       assert.match(String(thrown), /Expected Redis at 127\.0\.0\.1:1\/3, but: /)
       assert.doesNotMatch(String(thrown), /secret/)
       return Reflect.get(Object(thrown), 'code') === 'redis_unavailable'

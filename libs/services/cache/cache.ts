@@ -39,7 +39,7 @@ export class PluginCache implements Cache {
 
   async get<Value = unknown>(key: string): Promise<Value | null> {
     this.#may('get', 'read', key)
-    const [text = null] = await this.#ask((store) => store.get(this.#plugin, [key]))
+    const text = await this.#outside(() => this.#store.get(this.#plugin, key))
     return text === null ? null : JSON.parse(text)
   }
 
@@ -93,7 +93,7 @@ export class PluginCache implements Cache {
     const wanted = [...new Set(keys)]
     atMost('mget', wanted.length)
     for (const key of wanted) this.#may('mget', 'read', key)
-    const texts = wanted.length === 0 ? [] : await this.#ask((store) => store.get(this.#plugin, wanted))
+    const texts = wanted.length === 0 ? [] : await this.#ask((store) => store.getMany(this.#plugin, wanted))
     // fromEntries defines its members: a key such as `__proto__` is one like any other.
     return Object.fromEntries(wanted.flatMap((key, index): [string, Value][] => entryOf(key, texts[index])))
   }
@@ -112,7 +112,7 @@ export class PluginCache implements Cache {
   }
 
   async #make(key: string, make: () => unknown, ttlMs: number): Promise<string> {
-    const [found = null] = await this.#ask((store) => store.get(this.#plugin, [key]))
+    const found = await this.#ask((store) => store.get(this.#plugin, key))
     if (found !== null) return found
     const value = jsonText(await make(), `cache.getOrSet: value made for ${shown(key)}`)
     await this.#ask((store) => store.set(this.#plugin, [{ key, value }], ttlMs))

@@ -3,8 +3,10 @@
  * `cache.ts` does. libs/services/cache/testing/contract.ts is the suite that every adapter passes whole.
  */
 export interface CacheStore {
-  /** In the order of the keys; null: there is none, or its time is up. */
-  get(plugin: string, keys: readonly string[]): Promise<(string | null)[]>
+  /** null: there is none, or its time is up. */
+  get(plugin: string, key: string): Promise<string | null>
+  /** The same for several, in the order of the keys. */
+  getMany(plugin: string, keys: readonly string[]): Promise<(string | null)[]>
   /** All or none. */
   set(plugin: string, entries: readonly CacheEntry[], ttlMs: number): Promise<void>
   /** Whether it was there. */

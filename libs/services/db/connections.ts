@@ -34,7 +34,7 @@ export interface PluginConnection {
   /** Runs one statement. Throws XCoreError `database_error`, `permission_denied`, `database_unavailable`. */
   query<Row extends object>(sql: string, params?: readonly unknown[]): Promise<Row[]>
   /** As `query`, but with Postgres's own errors, and what it answered. `timeoutMs`: how long to wait for the answer; default 45,000. */
-  raw(sql: string, params?: readonly unknown[], timeoutMs?: number): Promise<QueryResult>
+  raw(sql: string, params?: readonly unknown[], timeoutMs?: number): Promise<QueryResult<Record<string, unknown>>>
   /** Ends it in the server, whatever runs on it. */
   terminate(): void
   giveBack(): void
@@ -93,7 +93,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
     const onError = () => (broken = true)
     client.on('error', onError)
 
-    async function raw(sql: string, params: readonly unknown[] = [], timeoutMs?: number): Promise<QueryResult> {
+    async function raw<Row extends object>(sql: string, params: readonly unknown[] = [], timeoutMs?: number): Promise<QueryResult<Row>> {
       try {
         // The extended protocol takes one statement, also when there are no parameters.
         const query: QueryConfig & { queryMode: 'extended'; query_timeout?: number } = {
@@ -101,7 +101,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
           values: [...params],
           queryMode: 'extended',
         }
-        return await client.query(timeoutMs === undefined ? query : { ...query, query_timeout: timeoutMs })
+        return await client.query<Row>(timeoutMs === undefined ? query : { ...query, query_timeout: timeoutMs })
       } catch (error) {
         if (isConnectionError(error)) terminate()
         throw error
@@ -138,7 +138,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
     const connection: PluginConnection = {
       async query<Row extends object>(sql: string, params?: readonly unknown[]): Promise<Row[]> {
         try {
-          const { rows }: { rows: Row[] } = await raw(sql, params)
+          const { rows } = await raw<Row>(sql, params)
           return rows
         } catch (error) {
           throw sqlError(error, { plugin, url, sql })

@@ -57,13 +57,15 @@ async function traces(t: TestDb) {
 }
 
 async function prepared(handlers: (db: () => TestDb) => Readonly<Record<string, TestHandler>>, timeoutSeconds = 10): Promise<TestDb> {
-  let t: TestDb | undefined
+  const opened: TestDb[] = []
   const db = () => {
-    assert.ok(t !== undefined)
-    return t
+    const [first] = opened
+    assert.ok(first !== undefined)
+    return first
   }
   const settings = { timeoutSeconds }
-  t = await testDb(testPlugins({ shop: { handlers: handlers(db), settings }, ...other }))
+  const t = await testDb(testPlugins({ shop: { handlers: handlers(db), settings }, ...other }))
+  opened.push(t)
   await t.db.of(shop).query('create table orders (n text primary key deferrable initially deferred, slow boolean)')
   await t.engine.subscriptions.replace(pluginName('stock'), '1.0.0', [
     { plugin: pluginName('stock'), id: 'take', pattern: 'order.*', priority: 50, once: false, maxAttempts: 1 },

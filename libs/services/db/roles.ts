@@ -60,12 +60,19 @@ const MYSELF: Statement = {
   text: `select current_user as name, current_database() as database, rolsuper as superuser from pg_roles where rolname = current_user`,
 }
 
+// Left by processes that died between announcing and committing; of no use to anybody, since their transactions are gone.
+const SWEEP: Statement = {
+  name: 'plugin_transactions_sweep',
+  text: `delete from xcore.plugin_transactions where created_at < now() - interval '1 day'`,
+}
+
 /**
  * Makes sure that the plugin has its schema and its two roles, in one transaction. Idempotent, safe in several processes at once; does
  * nothing but read when all is there. `repair`: also when it seems to be, since a login failed.
  * Throws XCoreError `database_privilege_missing` when XCore's own user may not make roles.
  */
 export async function ensurePluginDatabase(database: Database, plugin: string, repair = false): Promise<PluginDatabase> {
+  await database.query(SWEEP)
   const [known] = await database.query<Row>(KNOWN, [plugin])
   if (known !== undefined && !repair && (await isWhole(database, known))) return fromRow(known)
   const [me] = await database.query<{ name: string; database: string; superuser: boolean }>(MYSELF)

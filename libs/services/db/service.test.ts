@@ -19,6 +19,15 @@ test('a plugin queries its own schema', async () => {
   assert.equal(where?.schema, 'plugin_shop')
 })
 
+test('a name with a hyphen, or longer than Postgres takes, has a schema as well', async () => {
+  await using t = await testDb(nobody, { consume: false })
+  for (const name of ['my-plugin', `a${'-long'.repeat(12)}er`]) {
+    const db = t.db.of(owner(name))
+    await db.query('create table t (n int)')
+    assert.deepEqual(await db.query('select count(*) from t'), [{ count: 0 }])
+  }
+})
+
 test('values come as what JSON or JavaScript can hold', async () => {
   await using t = await testDb(nobody, { consume: false })
   const db = t.db.of(owner('shop'))

@@ -160,6 +160,11 @@ export function createDbService(options: DbServiceOptions): DbService {
           const connection = await borrow(plugin, mode, 'query')
           try {
             return await connection.query<Row>(call.sql, call.params)
+          } catch (error) {
+            // Postgres refused a write: told, counted and kept in the log like every permission that is denied.
+            if (error instanceof XCoreError && error.details['sqlstate'] === '25006')
+              owner.permissions.check(`db.${schemaName(plugin)}`, 'write')
+            throw error
           } finally {
             connection.giveBack()
           }

@@ -5,7 +5,7 @@ import { StatementRefused, bindStage } from '../../engine/index.ts'
 import type { EmitRequest, JobTransaction, OwnStatement, Staged, StagedItem, Stager, SubmitRequest } from '../../engine/index.ts'
 import { XCoreError } from '../../errors/index.ts'
 import { jobId } from '../../event-log/index.ts'
-import { sqlState } from '../../postgres/connection.ts'
+import { isConnectionError, sqlState } from '../../postgres/connection.ts'
 import type { Database, Statement } from '../../postgres/sql.ts'
 import type { PluginConnection } from './connections.ts'
 import { sqlError } from './sql-error.ts'
@@ -36,7 +36,7 @@ const STATUS_PATIENCE_MS = 30_000
 
 /**
  * A transaction on a connection that is logged in as the plugin's role. It is XCore that commits it, together with what XCore has to
- * write: announced on a connection of XCore's own and done in here by `xcore_plugins.apply` (docs/adr/0006-plugin-transactions.md).
+ * write: announced on a connection of XCore's own and done in here by `xcore_plugins.apply` (docs/adr: plugin transactions).
  */
 export class PluginDatabaseTransaction implements JobTransaction {
   readonly #connection: PluginConnection
@@ -108,7 +108,7 @@ export class PluginDatabaseTransaction implements JobTransaction {
       }
     } catch (error) {
       // What the plugin did last is over by now; what does not answer may have committed all the same.
-      if (xid !== undefined && !(error instanceof StatementRefused) && (await this.#committedAfterAll(xid))) return this.#end()
+      if (xid !== undefined && isConnectionError(error) && (await this.#committedAfterAll(xid))) return this.#end()
       await this.rollback()
       if (this.#late) throw this.#tooLate()
       throw error instanceof StatementRefused ? error : sqlError(error, this.#options)
@@ -198,7 +198,7 @@ export class PluginDatabaseTransaction implements JobTransaction {
     this.#assertOpen()
     for (const statement of [statements].flat()) {
       await this.#connection.raw(statement).catch((error: unknown) => {
-        throw this.#late ? this.#tooLate() : sqlError(error, this.#options)
+        throw this.#late ? this.#tooLate() : this.#over ? closed() : sqlError(error, this.#options)
       })
     }
   }

@@ -27,7 +27,12 @@ export const plugintypes: CustomTypesConfig = {
 }
 
 function listOf<Item>(text: string, item: (text: string) => Item): unknown {
-  return nested(types.getTypeParser(TEXT_LIST, 'text')(text), item)
+  const parse: unknown = types.getTypeParser(TEXT_LIST, 'text')
+  return isParser(parse) ? nested(parse(text), item) : text
+}
+
+function isParser(value: unknown): value is (text: string) => unknown {
+  return typeof value === 'function'
 }
 
 function nested<Item>(value: unknown, item: (text: string) => Item): unknown {

@@ -247,7 +247,7 @@ describe('firing', () => {
       P,
       Array.from({ length: 20 }, (_, n) => request(`s${n}`, { missed: 'all', trigger: { kind: 'interval', every_ms } })),
     )
-    const program = '../../../services/scheduler/testing/fire-process'
+    const program = '../../../services/scheduler/testing/processes/fire'
     const leader = startProcess(program, [home.url])
     await leader.next()
     for (let n = 0; n < 6; n++) await leader.next()

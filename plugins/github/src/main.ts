@@ -29,7 +29,18 @@ export default class GitHub extends TrustedBase {
       const reading = readDelivery(ctx.get('X-GitHub-Event'), ctx.get('X-GitHub-Delivery'), ctx.request.body)
       if (!reading.ok) throw new HttpError(400, reading.message, { code: 'bad_request' })
       const { id, event, action, name, payload } = reading.delivery
-      const eventId = await this.ctx.events.emit(name, { delivery_id: id, event, action, payload }, { idempotencyKey: id })
+      const data = { delivery_id: id, event, action, payload }
+      const eventId = await this.getService('db').transaction(async (tx) => {
+        // Of two that come at the same moment, the second waits here for the first.
+        const fresh = await tx.query('insert into deliveries (id) values ($1) on conflict (id) do nothing returning id', [id])
+        if (fresh.length === 0) {
+          const [known] = await tx.query<{ event_id: string }>('select event_id from deliveries where id = $1', [id])
+          return known?.event_id
+        }
+        const emitted = await this.ctx.events.emit(name, data, { tx, idempotencyKey: id })
+        await tx.query('update deliveries set event_id = $2 where id = $1', [id, emitted])
+        return emitted
+      })
       ctx.status = 202
       ctx.body = { event_id: eventId, name }
     })

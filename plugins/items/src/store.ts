@@ -1,39 +1,52 @@
+import type { Db } from '@xcore/sdk'
 import type { Item, ItemChange, NewItem } from './item.ts'
 
 export const MAX_ITEMS = 10_000
 
-/** The items of this process, in the order in which they were made. */
-export class ItemStore {
-  readonly #items = new Map<string, Item>()
+interface ItemRow {
+  readonly id: string
+  readonly fields: Omit<Item, 'id'>
+}
 
-  list(): readonly Item[] {
-    return [...this.#items.values()]
+/** The items of all processes, in the plugin's own schema. */
+export class ItemStore {
+  readonly #db: Pick<Db, 'query'>
+
+  constructor(db: Pick<Db, 'query'>) {
+    this.#db = db
   }
 
-  find(id: string): Item | undefined {
-    return this.#items.get(id)
+  /** In the order in which they were made. */
+  async list(): Promise<readonly Item[]> {
+    return (await this.#db.query<ItemRow>('select id, fields from items order by nth')).map(itemOf)
+  }
+
+  async find(id: string): Promise<Item | undefined> {
+    const [row] = await this.#db.query<ItemRow>('select id, fields from items where id = $1', [id])
+    return row === undefined ? undefined : itemOf(row)
   }
 
   /** undefined: the store is full. The same id again gives the first item: a job that is tried again makes no second one. */
-  create(id: string, { id: _none, ...fields }: NewItem): Item | undefined {
-    const present = this.#items.get(id)
-    if (present !== undefined) return present
-    if (this.#items.size >= MAX_ITEMS) return undefined
-    const item: Item = { id, ...fields }
-    this.#items.set(id, item)
-    return item
+  async create(id: string, { id: _none, ...fields }: NewItem): Promise<Item | undefined> {
+    const [made] = await this.#db.query<ItemRow>(
+      `insert into items (id, fields) select $1, $2 where (select count(*) from items) < $3
+       on conflict (id) do nothing returning id, fields`,
+      [id, fields, MAX_ITEMS],
+    )
+    return made === undefined ? this.find(id) : itemOf(made)
   }
 
   /** undefined: no such item. */
-  update(id: string, change: ItemChange): Item | undefined {
-    const present = this.#items.get(id)
-    if (present === undefined) return undefined
-    const item: Item = { ...present, ...change, id }
-    this.#items.set(id, item)
-    return item
+  async update(id: string, { id: _same, ...change }: ItemChange): Promise<Item | undefined> {
+    const [row] = await this.#db.query<ItemRow>('update items set fields = fields || $2 where id = $1 returning id, fields', [id, change])
+    return row === undefined ? undefined : itemOf(row)
   }
 
-  delete(id: string): boolean {
-    return this.#items.delete(id)
+  async delete(id: string): Promise<boolean> {
+    return (await this.#db.query('delete from items where id = $1 returning id', [id])).length > 0
   }
+}
+
+function itemOf({ id, fields }: ItemRow): Item {
+  return { ...fields, id }
 }

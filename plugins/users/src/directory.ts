@@ -1,3 +1,5 @@
+import { sqlFault } from '@xcore/sdk'
+import type { Db, Transaction } from '@xcore/sdk'
 import type { CreateUser, UpdateUser, User } from './user.ts'
 
 export const MAX_USERS = 10_000
@@ -6,53 +8,82 @@ export type Refusal =
   { readonly kind: 'taken'; readonly field: 'username' | 'email' } | { readonly kind: 'missing' } | { readonly kind: 'full' }
 export type Stored = { readonly kind: 'stored'; readonly user: User } | Refusal
 
-/** The users of this process. Usernames and e-mail addresses are unique, whatever their case. */
+const COLUMNS = 'id, username, email, age'
+
+/** The users of all processes, in the plugin's own schema. Usernames and e-mail addresses are unique, whatever their case. */
 export class UserDirectory {
-  readonly #byId = new Map<string, User>()
-  readonly #owners = { username: new Map<string, string>(), email: new Map<string, string>() }
+  readonly #db: Pick<Db, 'query'>
 
-  list(): readonly User[] {
-    return [...this.#byId.values()]
+  constructor(db: Pick<Db, 'query'>) {
+    this.#db = db
   }
 
-  find(id: string): User | undefined {
-    return this.#byId.get(id)
+  /** In the order in which they were made. */
+  list(): Promise<readonly User[]> {
+    return this.#db.query<User>(`select ${COLUMNS} from users order by nth`)
   }
 
-  /** The same id again gives the first user: a job that is tried again makes no second one. */
-  create(id: string, fields: CreateUser): Stored {
-    const present = this.#byId.get(id)
-    if (present !== undefined) return { kind: 'stored', user: present }
-    if (this.#byId.size >= MAX_USERS) return { kind: 'full' }
-    return this.#store({ id, ...fields })
+  async find(id: string): Promise<User | undefined> {
+    return (await this.#db.query<User>(`select ${COLUMNS} from users where id = $1`, [id]))[0]
   }
 
-  update(id: string, change: UpdateUser): Stored {
-    const present = this.#byId.get(id)
-    return present === undefined ? { kind: 'missing' } : this.#store({ ...present, ...change }, present)
+  /** Throws `Taken`. */
+  async update(id: string, change: UpdateUser): Promise<Stored> {
+    const [user] = await this.#db
+      .query<User>(
+        `update users set username = coalesce($2, username), email = coalesce($3, email), age = coalesce($4, age)
+         where id = $1 returning ${COLUMNS}`,
+        [id, change.username, change.email, change.age],
+      )
+      .catch(rethrown)
+    return user === undefined ? { kind: 'missing' } : { kind: 'stored', user }
   }
+}
 
-  delete(id: string): boolean {
-    const present = this.#byId.get(id)
-    if (present === undefined) return false
-    this.#release(present)
-    return this.#byId.delete(id)
-  }
+/**
+ * Makes a user in a transaction. `fresh` is false for an id that is there already: a job that is tried again makes no second one.
+ * Throws `Taken`, after which the transaction must be rolled back.
+ */
+export async function createUser(
+  tx: Transaction,
+  id: string,
+  fields: CreateUser,
+): Promise<{ readonly fresh: boolean; readonly stored: Stored }> {
+  const [made] = await tx
+    .query<User>(
+      `insert into users (id, username, email, age) select $1, $2, $3, $4 where (select count(*) from users) < $5
+       on conflict (id) do nothing returning ${COLUMNS}`,
+      [id, fields.username, fields.email, fields.age, MAX_USERS],
+    )
+    .catch(rethrown)
+  if (made !== undefined) return { fresh: true, stored: { kind: 'stored', user: made } }
+  const [present] = await tx.query<User>(`select ${COLUMNS} from users where id = $1`, [id])
+  return { fresh: false, stored: present === undefined ? { kind: 'full' } : { kind: 'stored', user: present } }
+}
 
-  #store(user: User, previous?: User): Stored {
-    for (const field of ['username', 'email'] as const) {
-      const owner = this.#owners[field].get(user[field].toLowerCase())
-      if (owner !== undefined && owner !== user.id) return { kind: 'taken', field }
-    }
-    if (previous !== undefined) this.#release(previous)
-    this.#owners.username.set(user.username.toLowerCase(), user.id)
-    this.#owners.email.set(user.email.toLowerCase(), user.id)
-    this.#byId.set(user.id, user)
-    return { kind: 'stored', user }
-  }
+/** Another user has this username or e-mail address. */
+export class Taken extends Error {
+  readonly field: 'username' | 'email'
 
-  #release(user: User): void {
-    this.#owners.username.delete(user.username.toLowerCase())
-    this.#owners.email.delete(user.email.toLowerCase())
+  constructor(field: 'username' | 'email') {
+    super(`${field} taken`)
+    this.field = field
   }
+}
+
+/** Runs `work`; what is taken is a value, everything else stays an error. */
+export async function refusingTaken(work: () => Promise<Stored>): Promise<Stored> {
+  try {
+    return await work()
+  } catch (thrown) {
+    if (thrown instanceof Taken) return { kind: 'taken', field: thrown.field }
+    throw thrown
+  }
+}
+
+function rethrown(thrown: unknown): never {
+  const constraint = sqlFault(thrown)?.constraint
+  if (constraint === 'users_username') throw new Taken('username')
+  if (constraint === 'users_email') throw new Taken('email')
+  throw thrown
 }

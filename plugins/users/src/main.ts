@@ -1,22 +1,26 @@
 import { randomUUID } from 'node:crypto'
 import { action, error, HttpError, ok, Router, TrustedBase, Type, validated } from '@xcore/sdk'
-import { UserDirectory } from './directory.ts'
+import type { Transaction } from '@xcore/sdk'
+import { createUser, refusingTaken, UserDirectory } from './directory.ts'
 import type { Refusal, Stored } from './directory.ts'
 import { explain } from './refusal.ts'
 import { CreateUser, UpdateUser, UserId } from './user.ts'
 
 const OneUser = Type.Object({ user_id: UserId }, { additionalProperties: false })
 
-/** Users, over routes and actions. Each new one is told to the other plugins by `user.created`. Kept in this process's memory. */
+/** Users, over routes and actions. Each new one is told to the other plugins by `user.created`, in the transaction that makes it. */
 export default class Users extends TrustedBase {
-  readonly #users = new UserDirectory()
+  get #users(): UserDirectory {
+    return new UserDirectory(this.getService('db'))
+  }
 
   override actions = {
     create_user: action({
       description: 'Makes a user and emits user.created',
       input: CreateUser,
       handler: async (fields, job) => {
-        const stored = await this.#create(job.id, fields)
+        // The user, the event and the outcome of this job are one transaction.
+        const stored = await refusingTaken(() => job.transaction((tx) => this.#create(tx, job.id, fields)))
         return stored.kind === 'stored' ? ok({ user_id: stored.user.id, user: stored.user }) : refused(stored)
       },
     }),
@@ -24,7 +28,7 @@ export default class Users extends TrustedBase {
       description: 'Changes the members that are given',
       input: Type.Object({ user_id: UserId, change: UpdateUser }, { additionalProperties: false }),
       handler: async ({ user_id: id, change }) => {
-        const stored = this.#users.update(id, change)
+        const stored = await refusingTaken(() => this.#users.update(id, change))
         return stored.kind === 'stored' ? ok({ user: stored.user }) : refused(stored)
       },
     }),
@@ -32,7 +36,7 @@ export default class Users extends TrustedBase {
       description: 'One user',
       input: OneUser,
       handler: async ({ user_id: id }) => {
-        const user = this.#users.find(id)
+        const user = await this.#users.find(id)
         return user === undefined ? refused({ kind: 'missing' }) : ok({ user })
       },
     }),
@@ -40,41 +44,35 @@ export default class Users extends TrustedBase {
 
   override getRouter() {
     const router = new Router({ prefix: '/users' })
-    router.get('/', (ctx) => {
-      ctx.body = { users: this.#users.list() }
+    router.get('/', async (ctx) => {
+      ctx.body = { users: await this.#users.list() }
     })
     router.post('/', async (ctx) => {
       const body = validated(CreateUser, ctx.request.body)
-      const stored = await this.#create(randomUUID(), body)
+      const stored = await refusingTaken(() => this.getService('db').transaction((tx) => this.#create(tx, randomUUID(), body)))
       if (stored.kind !== 'stored') throw refusedOverHttp(stored)
       ctx.status = 201
       ctx.set('Location', `/plugins/${this.ctx.name}/users/${stored.user.id}`)
       ctx.body = stored.user
     })
-    router.get('/:id', (ctx) => {
-      const user = this.#users.find(ctx.params.id ?? '')
+    router.get('/:id', async (ctx) => {
+      const user = await this.#users.find(ctx.params.id ?? '')
       if (user === undefined) throw refusedOverHttp({ kind: 'missing' })
       ctx.body = user
     })
-    router.put('/:id', (ctx) => {
+    router.put('/:id', async (ctx) => {
       const body = validated(UpdateUser, ctx.request.body)
-      const stored = this.#users.update(ctx.params.id ?? '', body)
+      const stored = await refusingTaken(() => this.#users.update(ctx.params.id ?? '', body))
       if (stored.kind !== 'stored') throw refusedOverHttp(stored)
       ctx.body = stored.user
     })
     return router
   }
 
-  /** A user whom nobody was told of is taken back, so that the caller may try again. */
-  async #create(id: string, fields: CreateUser): Promise<Stored> {
-    const stored = this.#users.create(id, fields)
-    if (stored.kind !== 'stored') return stored
-    try {
-      await this.ctx.events.emit('user.created', { ...stored.user }, { idempotencyKey: `user.created:${id}` })
-    } catch (thrown) {
-      this.#users.delete(id)
-      throw thrown
-    }
+  /** A user and the news of it: both, or neither. */
+  async #create(tx: Transaction, id: string, fields: CreateUser): Promise<Stored> {
+    const { fresh, stored } = await createUser(tx, id, fields)
+    if (fresh && stored.kind === 'stored') await this.ctx.events.emit('user.created', { ...stored.user }, { tx })
     return stored
   }
 }

@@ -1,8 +1,9 @@
+import { randomBytes } from 'node:crypto'
 import { action, error, HttpError, ok, Router, TrustedBase, Type, validated } from '@xcore/sdk'
-import type { EventMessage } from '@xcore/sdk'
-import { Endpoints, withoutSecret } from './endpoints.ts'
+import type { EventMessage, JobContext } from '@xcore/sdk'
+import { checkRequest, Endpoints, masterSecret, withoutSecret } from './endpoints.ts'
 import type { Added, EndpointRequest } from './endpoints.ts'
-import { bodyOf, signedHeaders, webhookId } from './message.ts'
+import { bodyOf, emittedAt, signedHeaders, webhookId } from './message.ts'
 import { post } from './send.ts'
 import { EndpointBody, EndpointInput, EndpointRef, readSettings } from './settings.ts'
 import { judge } from './verdict.ts'
@@ -14,26 +15,28 @@ const DeliverInput = Type.Object({
 
 /**
  * Outgoing webhooks. An event becomes one `deliver` job per endpoint that asks for it, so each endpoint is retried, and can
- * fail, by itself. Endpoints live in this process's memory; those of the manifest's `config` are known to every process.
+ * fail, by itself. Endpoints live in the plugin's schema, those of the manifest's `config` as well.
  */
 export default class Webhooks extends TrustedBase {
-  #endpoints = new Endpoints('', false)
+  #masterSecret = ''
   #allowPrivate = false
-  #subscribed = new Set<string>()
 
   override async onLoad() {
     const settings = readSettings(this.ctx.config, this.ctx.env)
     this.#allowPrivate = settings.allowPrivate
-    this.#endpoints = new Endpoints(settings.masterSecret, settings.allowPrivate)
-    for (const endpoint of settings.endpoints) {
-      const added = this.#endpoints.add(endpoint)
-      if (!added.ok) throw new Error(`plugin.yaml: config.endpoints: ${endpoint.url}: ${added.message}`)
-    }
-    if (settings.secretIsRandom && settings.endpoints.length > 0) {
-      this.logger.warn('WEBHOOKS_SECRET is not set: derived secrets of endpoints change at every start and differ between processes')
-    }
-    // Known to every process once this plugin is ready: not to be waited for in here.
-    void this.#subscribe()
+    this.#masterSecret = await masterSecret(this.getService('db'), settings.masterSecret, () => randomBytes(32).toString('base64'))
+    const configured = settings.endpoints.map((endpoint) => {
+      const checked = checkRequest(endpoint, settings.allowPrivate)
+      if (!checked.ok) throw new Error(`plugin.yaml: config.endpoints: ${endpoint.url}: ${checked.message}`)
+      return checked.endpoint
+    })
+    await this.#endpoints.configure(configured)
+    // Of all events: which of them are asked for changes at any time, in any process.
+    this.ctx.events.on('*', this.#fanOut, { id: 'fan-out' })
+  }
+
+  get #endpoints(): Endpoints {
+    return new Endpoints(this.getService('db'), this.#masterSecret)
   }
 
   override actions = {
@@ -51,23 +54,21 @@ export default class Webhooks extends TrustedBase {
       description: 'Forgets an endpoint; deliveries that wait for it end as failed',
       input: EndpointRef,
       handler: async ({ id }) => {
-        if (!(await this.#remove(id))) return error(`no endpoint ${id}`, { code: 'not_found' })
+        if (!(await this.#endpoints.remove(id))) return error(`no endpoint ${id}`, { code: 'not_found' })
         return ok({ removed: id })
       },
     }),
     list_endpoints: action({
       description: 'All endpoints, without their secrets',
-      handler: async () => ok({ endpoints: this.#endpoints.list() }),
+      handler: async () => ok({ endpoints: await this.#endpoints.list() }),
     }),
     deliver: action({
       description: 'One delivery to one endpoint; made by this plugin for each matching event',
       input: DeliverInput,
       handler: async ({ endpoint_id: endpointId, event }, job) => {
-        const endpoint = this.#endpoints.find(endpointId)
+        const endpoint = await this.#endpoints.find(endpointId)
         if (endpoint === undefined) {
-          return error(`endpoint ${endpointId} is not known to this process: it was removed, or added before a restart`, {
-            code: 'endpoint_unknown',
-          })
+          return error(`endpoint ${endpointId} is not known: it was removed`, { code: 'endpoint_unknown' })
         }
         const now = new Date()
         const body = bodyOf(event)
@@ -92,8 +93,8 @@ export default class Webhooks extends TrustedBase {
 
   override getRouter() {
     const router = new Router({ prefix: '/endpoints' })
-    router.get('/', (ctx) => {
-      ctx.body = { endpoints: this.#endpoints.list() }
+    router.get('/', async (ctx) => {
+      ctx.body = { endpoints: await this.#endpoints.list() }
     })
     router.post('/', async (ctx) => {
       const body = validated(EndpointBody, ctx.request.body)
@@ -102,61 +103,35 @@ export default class Webhooks extends TrustedBase {
       ctx.status = added.replaced ? 200 : 201
       ctx.body = added.endpoint
     })
-    router.get('/:id/secret', (ctx) => {
-      const endpoint = this.#endpoints.find(ctx.params.id ?? '')
+    router.get('/:id/secret', async (ctx) => {
+      const endpoint = await this.#endpoints.find(ctx.params.id ?? '')
       if (endpoint === undefined) throw new HttpError(404, 'no such endpoint', { code: 'not_found' })
       ctx.body = { secret: endpoint.secret }
     })
     router.delete('/:id', async (ctx) => {
-      if (!(await this.#remove(ctx.params.id ?? ''))) throw new HttpError(404, 'no such endpoint', { code: 'not_found' })
+      if (!(await this.#endpoints.remove(ctx.params.id ?? ''))) throw new HttpError(404, 'no such endpoint', { code: 'not_found' })
       ctx.status = 204
     })
     return router
   }
 
   async #add(request: EndpointRequest): Promise<Added> {
-    const added = this.#endpoints.add(request)
-    if (added.ok) await Promise.all(this.#subscribe())
-    return added
+    const checked = checkRequest(request, this.#allowPrivate)
+    return checked.ok ? this.#endpoints.add(checked.endpoint) : checked
   }
 
-  async #remove(id: string): Promise<boolean> {
-    const removed = this.#endpoints.remove(id)
-    if (removed) await Promise.all(this.#subscribe())
-    return removed
-  }
-
-  /** Brings the subscriptions in line with what the endpoints ask for, one per pattern. Settled once every process knows. */
-  #subscribe(): Promise<void>[] {
-    const known: Promise<void>[] = []
-    const wanted = this.#endpoints.patterns()
-    for (const pattern of wanted) {
-      if (this.#subscribed.has(pattern)) continue
-      this.#subscribed.add(pattern)
-      known.push(this.ctx.events.on(pattern, (event: EventMessage) => this.#fanOut(pattern, event), { id: `pattern:${pattern}` }).ready)
-    }
-    for (const pattern of this.#subscribed) {
-      if (wanted.has(pattern)) continue
-      this.#subscribed.delete(pattern)
-      known.push(this.ctx.events.off(pattern))
-    }
-    return known
-  }
-
-  /** The key makes it one delivery also when two patterns of an endpoint match, or when this handler is retried. */
-  async #fanOut(pattern: string, event: EventMessage): Promise<void> {
+  /** All deliveries of an event, or none; the keys make it one per endpoint also when the event is replayed. */
+  readonly #fanOut = async (event: EventMessage, job: JobContext): Promise<void> => {
     const { id, name, source, time, data } = event
-    await Promise.all(
-      this.#endpoints
-        .askingFor(pattern)
-        .map((endpoint) =>
-          this.enqueue(
-            this.ctx.name,
-            'deliver',
-            { endpoint_id: endpoint.id, event: { id, name, source, time, data } },
-            { idempotencyKey: webhookId(id, endpoint.id) },
-          ),
-        ),
-    )
+    // A delivery that nobody takes is not to be told of by further deliveries.
+    if (name === 'job.dead' && data['plugin'] === this.ctx.name) return
+    const receivers = await this.#endpoints.askingFor(name, emittedAt(id))
+    if (receivers.length === 0) return
+    await job.transaction(async (tx) => {
+      for (const receiver of receivers) {
+        const delivery = { endpoint_id: receiver, event: { id, name, source, time, data } }
+        await this.enqueue(this.ctx.name, 'deliver', delivery, { tx, idempotencyKey: webhookId(id, receiver) })
+      }
+    })
   }
 }

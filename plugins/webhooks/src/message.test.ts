@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Webhook } from 'standardwebhooks'
-import { bodyOf, deriveSecret, signedHeaders, webhookId } from './message.ts'
+import { bodyOf, deriveSecret, emittedAt, signedHeaders, webhookId } from './message.ts'
 
 const event = { id: '0190', name: 'user.created', source: 'xcore://plugins/users', time: '2026-03-01T12:00:00.000Z', data: { name: 'Zoë' } }
 
@@ -23,4 +23,8 @@ test('what is signed verifies with the public library, what is changed does not'
 test('the id stays the same over attempts and differs between endpoints', () => {
   assert.equal(webhookId('e', 'a'), webhookId('e', 'a'))
   assert.notEqual(webhookId('e', 'a'), webhookId('e', 'b'))
+})
+
+test('an event’s id tells when it was emitted', () => {
+  assert.equal(emittedAt('019c1234-5678-7abc-8def-0123456789ab').getTime(), 0x019c12345678)
 })

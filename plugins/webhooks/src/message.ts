@@ -16,6 +16,11 @@ export function webhookId(eventId: string, endpointId: string): string {
   return `msg_${eventId}_${endpointId}`
 }
 
+/** When an event was emitted: its id is a UUID v7, which begins with that. */
+export function emittedAt(eventId: string): Date {
+  return new Date(Number.parseInt(eventId.replaceAll('-', '').slice(0, 12), 16))
+}
+
 /** The body as Standard Webhooks recommends it: `{type, timestamp, data}`; `source` is added. */
 export function bodyOf(message: Message): string {
   return JSON.stringify({ type: message.name, timestamp: message.time, source: message.source, data: message.data })

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { Type } from '@xcore/sdk'
 import type { Static } from '@xcore/sdk'
 import { Compile } from 'typebox/compile'
@@ -35,10 +34,8 @@ const config = Compile(Config)
 
 export interface Settings {
   readonly allowPrivate: boolean
-  /** What endpoints' own secrets are derived from. */
+  /** What endpoints' own secrets are derived from. Empty: one is made up, once for all processes. */
   readonly masterSecret: string
-  /** True when no secret was given: then receivers get another one after every start. */
-  readonly secretIsRandom: boolean
   readonly endpoints: readonly { url: string; events: readonly string[]; id: string | undefined; secret: string | undefined }[]
 }
 
@@ -48,11 +45,9 @@ export function readSettings(rawConfig: unknown, env: Readonly<Record<string, st
     const [first] = config.Errors(rawConfig)
     throw new Error(`plugin.yaml: config${first?.instancePath ?? ''} ${first?.message ?? 'is not as expected'}`)
   }
-  const given = env.WEBHOOKS_SECRET ?? ''
   return {
     allowPrivate: rawConfig.allow_private === true || env.WEBHOOKS_ALLOW_PRIVATE === 'true',
-    masterSecret: given === '' ? randomBytes(32).toString('base64') : given,
-    secretIsRandom: given === '',
+    masterSecret: env.WEBHOOKS_SECRET ?? '',
     endpoints: (rawConfig.endpoints ?? []).map(({ url, events, id, secret_env: name }) => ({
       url,
       events,

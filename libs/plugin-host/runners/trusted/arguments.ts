@@ -19,6 +19,12 @@ export function secondsArgument(name: string, value: number): number {
   throw new XCoreError('bad_request', `${name}: expected seconds of 0 or more, found ${String(value)}`)
 }
 
+/** Throws XCoreError `bad_request`. */
+export function dateArgument(name: string, value: Date): Date {
+  if (value instanceof Date && !Number.isNaN(value.getTime())) return value
+  throw new XCoreError('bad_request', `${name}: expected a valid Date, found ${value instanceof Date ? 'an invalid one' : String(value)}`)
+}
+
 /** Where what is passed with `{tx}` waits for its commit. Throws XCoreError `bad_request`. */
 export function stageArgument(tx: unknown): Stage {
   const stage = stageOf(tx)

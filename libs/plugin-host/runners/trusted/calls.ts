@@ -1,13 +1,16 @@
 import type { CallOptions, CallResult, EnqueueOptions } from '@xcore/sdk'
 import type { Engine, SubmitRequest } from '../../../engine/port.ts'
 import { XCoreError } from '../../../errors/index.ts'
-import type { Job, PluginName } from '../../../event-log/index.ts'
+import type { Job, JobId, PluginName } from '../../../event-log/index.ts'
 import { isTerminal } from '../../../event-log/index.ts'
 import type { Permissions } from '../../permissions/permissions.ts'
-import { jsonArgument, secondsArgument, stageArgument } from './arguments.ts'
+import { dateArgument, jsonArgument, secondsArgument, stageArgument } from './arguments.ts'
 import { originOf, outside, running } from './running.ts'
+import type { Running } from './running.ts'
 
 const DEFAULT_TIMEOUT_SECONDS = 30
+/** Node's timers hold at most 2^31−1 ms. */
+const LONGEST_TIMER_MS = 2_147_483_647
 
 /** What a plugin asks of other plugins: all of it goes through durable jobs. */
 export class TrustedCalls {
@@ -27,16 +30,18 @@ export class TrustedCalls {
     const what = `the call of ${plugin}/${action}`
     const current = running.getStore()
     const milliseconds = this.#remaining(options.timeoutSeconds ?? DEFAULT_TIMEOUT_SECONDS, current?.deadline ?? null)
-    const request = this.#request(plugin, action, payload, what)
-    let jobId
+    if (milliseconds === 0) throw new XCoreError('timeout', `${what} was not made: the time of the job that calls is up`)
+    const request = { ...this.#request(plugin, action, payload, what), ...waitedFor(current?.job ?? null), awaited: true }
+    let jobId: JobId
     try {
-      jobId = (await outside(() => this.#engine.submit({ ...request, awaited: true }))).jobId
+      jobId = (await outside(() => this.#engine.submit(request))).jobId
     } catch (thrown) {
       const refusal = asResult(thrown)
       if (refusal === undefined) throw thrown
       return refusal
     }
-    const job = await outside(() => this.#engine.wait(jobId, milliseconds, current?.signal ?? undefined))
+    const { whileWaiting = (_on, work) => work() }: Pick<Running, 'whileWaiting'> = current ?? {}
+    const job = await whileWaiting(plugin, () => outside(() => this.#engine.wait(jobId, milliseconds, current?.signal ?? undefined)))
     if (job !== undefined && isTerminal(job.state)) return outcome(job)
     throw new XCoreError('timeout', `${what} was not done within ${milliseconds / 1000} s; its job ${jobId} goes on`, {
       details: { job_id: jobId },
@@ -49,7 +54,7 @@ export class TrustedCalls {
       ...this.#request(plugin, action, payload, `the enqueue of ${plugin}/${action}`),
       ...(priority === undefined ? {} : { priority }),
       ...(delaySeconds === undefined ? {} : { delaySeconds: secondsArgument('delaySeconds', delaySeconds) }),
-      ...(runAt === undefined ? {} : { runAt }),
+      ...(runAt === undefined ? {} : { runAt: dateArgument('runAt', runAt) }),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     }
     if (options.tx !== undefined) {
@@ -71,8 +76,16 @@ export class TrustedCalls {
       throw new XCoreError('bad_request', `callPlugin: expected a timeoutSeconds above 0, found ${timeoutSeconds}`)
     }
     const own = timeoutSeconds * 1000
-    return deadline === null ? own : Math.max(0, Math.min(own, deadline.getTime() - this.#now().getTime()))
+    const left = deadline === null ? own : Math.max(0, Math.min(own, deadline.getTime() - this.#now().getTime()))
+    return Math.min(left, LONGEST_TIMER_MS)
   }
+}
+
+/** A call that a job waits for: it knows who waits, and comes before those that wait for such calls. */
+function waitedFor(job: Job | null): Pick<SubmitRequest, 'calls' | 'priorityFloor'> {
+  if (job === null) return {}
+  const own = job.kind === 'action' ? [`${job.plugin}/${job.name}`] : []
+  return { calls: [...(job.meta.calls ?? []), ...own], priorityFloor: Math.min(100, job.priority + 1) }
 }
 
 // Faults of the call itself, which trying again does not mend.

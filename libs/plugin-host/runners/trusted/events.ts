@@ -1,3 +1,4 @@
+import { error } from '@xcore/sdk'
 import type { EmitOptions, EventHandler, EventSubscription, PluginEvents, SubscribeOptions } from '@xcore/sdk'
 import type { Engine, Subscription, SubscriptionRegistry } from '../../../engine/port.ts'
 import { XCoreError, messageOf } from '../../../errors/index.ts'
@@ -5,9 +6,11 @@ import type { PluginName } from '../../../event-log/index.ts'
 import { compileGlob, globProblem } from '../../../event-log/glob.ts'
 import type { Logger } from '../../../telemetry/logger.ts'
 import type { Permissions } from '../../permissions/permissions.ts'
-import { isFunction, type PluginFunction } from '../../narrowing.ts'
+import { isFunction, isRecord, type PluginFunction } from '../../narrowing.ts'
+import { compiled } from './actions.ts'
 import { jsonArgument, secondsArgument, stageArgument } from './arguments.ts'
 import { originOf, outside } from './running.ts'
+import type { PayloadCheck } from './validation.ts'
 
 const DEFAULT_PRIORITY = 50
 const MAX_ID_LENGTH = 512
@@ -26,6 +29,8 @@ export interface EventsOptions {
 interface Entry {
   readonly subscription: Subscription
   readonly handler: PluginFunction
+  /** The handler, behind the check of the event's data where there is a schema. */
+  readonly run: PluginFunction
   readonly fits: (eventName: string) => boolean
 }
 
@@ -61,7 +66,7 @@ export class TrustedEvents implements PluginEvents {
   }
 
   handlerOf(subscription: string): PluginFunction | undefined {
-    return this.#entries.get(subscription)?.handler
+    return this.#entries.get(subscription)?.run
   }
 
   /** The highest priority among the subscriptions that an event fits; undefined: none. */
@@ -131,7 +136,8 @@ export class TrustedEvents implements PluginEvents {
     }
     this.#options.permissions.check(`events:${pattern}`, 'subscribe')
     const id = this.#freeId(pattern, handler, options.id)
-    const entry: Entry = { subscription: { plugin, id, pattern, priority, once, maxAttempts }, handler, fits: compileGlob(pattern) }
+    const subscription = { plugin, id, pattern, priority, once, maxAttempts }
+    const entry: Entry = { subscription, handler, run: checkedHandler(pattern, handler, options.schema), fits: compileGlob(pattern) }
     this.#entries.set(id, entry)
     const ready = this.#tell(
       () => this.#options.registry.add(entry.subscription),
@@ -173,6 +179,31 @@ export class TrustedEvents implements PluginEvents {
       this.#options.logger.error({ err: thrown }, `a change of the subscriptions could not be stored: ${messageOf(thrown)}`)
     })
     return done
+  }
+}
+
+/** Data that does not fit ends the delivery: no retry would mend it. */
+function checkedHandler(pattern: string, handler: PluginFunction, schema: unknown): PluginFunction {
+  if (schema === undefined) return handler
+  const check = checkOf(pattern, schema)
+  return function checked(event, job) {
+    const data = isRecord(event) ? event['data'] : undefined
+    const issues = check(data)
+    if (issues.length === 0) return handler.call(this, event, job)
+    const details = issues.map(({ path, message }) => ({ path, message }))
+    const [first] = details
+    return error(`the event's data does not fit the subscription to ${pattern}: ${first?.path ?? ''} ${first?.message ?? ''}`, {
+      code: 'validation_error',
+      details,
+    })
+  }
+}
+
+function checkOf(pattern: string, schema: unknown): PayloadCheck {
+  try {
+    return compiled(`the schema of ${pattern}`, schema, '/data')
+  } catch (thrown) {
+    throw bad(`events.on: ${messageOf(thrown)}`)
   }
 }
 

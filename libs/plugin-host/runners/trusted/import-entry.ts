@@ -33,7 +33,8 @@ export function instanceFrom(module: Readonly<Record<string, unknown>>, entryPoi
   return instance
 }
 
-async function importEntry(url: string, folder: string): Promise<Readonly<Record<string, unknown>>> {
+/** Rejects with XCoreError `plugin_load_failed` that says what to do. */
+export async function importEntry(url: string, folder: string): Promise<Readonly<Record<string, unknown>>> {
   try {
     const module: unknown = await import(url)
     return isRecord(module) ? module : {}
@@ -47,7 +48,7 @@ function exportedClass(module: Readonly<Record<string, unknown>>): NewableFuncti
   return [module['default'], module['Plugin']].find(isClass)
 }
 
-function isClass(value: unknown): value is NewableFunction {
+export function isClass(value: unknown): value is NewableFunction {
   return typeof value === 'function' && typeof value.prototype === 'object'
 }
 

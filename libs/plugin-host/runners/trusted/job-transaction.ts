@@ -14,6 +14,7 @@ export class AttemptTransaction {
   #opening: Promise<JobTransaction> | undefined
   #open: JobTransaction | undefined
   #inside = false
+  #current: Promise<unknown> | undefined
   #over = false
 
   constructor(begin: (() => Promise<JobTransaction>) | null, signal: AbortSignal) {
@@ -21,7 +22,13 @@ export class AttemptTransaction {
     this.#signal = signal
   }
 
-  async run<T>(fn: (tx: Transaction) => Promise<T>): Promise<T> {
+  run<T>(fn: (tx: Transaction) => Promise<T>): Promise<T> {
+    const running = this.#run(fn)
+    this.#current = running
+    return running
+  }
+
+  async #run<T>(fn: (tx: Transaction) => Promise<T>): Promise<T> {
     if (typeof fn !== 'function') throw bad(`expected a function, found ${typeof fn}: job.transaction(async (tx) => …)`)
     if (this.#inside) throw bad('it is open already; use the tx that its function was given, and await one call before the next')
     if (this.#over) throw bad('the handler has ended; await it in the handler')
@@ -54,6 +61,8 @@ export class AttemptTransaction {
   /** Nothing of it is left. */
   async abandon(): Promise<void> {
     this.#over = true
+    // That the handler did not wait for it is told as the attempt's failure.
+    this.#current?.catch(() => {})
     const transaction = this.#open ?? (await this.#opening?.catch(() => undefined))
     if (this.#inside) transaction?.abort()
     else await transaction?.rollback()

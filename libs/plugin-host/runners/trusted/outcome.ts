@@ -12,7 +12,7 @@ const MAX_STACK = 16_384
 const MAX_CODE = 128
 
 /** Of catalogue errors that a handler lets through: those that no further attempt can help. */
-const FINAL_CODES: readonly ErrorCode[] = ['loop_detected', 'permission_denied']
+const FINAL_CODES: readonly ErrorCode[] = ['loop_detected', 'permission_denied', 'schedule_invalid', 'schedule_exists']
 
 /** What a handler's return value means. Pure; never throws. */
 export function returned(value: unknown): HandlerResult {

@@ -2,11 +2,7 @@ import { realpath } from 'node:fs/promises'
 import { createRequire, registerHooks } from 'node:module'
 import { join, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
-
-const sdk: Readonly<Record<string, string>> = {
-  '@xcore/sdk': new URL('../../../sdk/index.ts', import.meta.url).href,
-  '@xcore/sdk/testing': new URL('../../../sdk/testing/index.ts', import.meta.url).href,
-}
+import { sharedModule } from './shared-modules.ts'
 
 /** In the query of a module's URL: which load of the plugin it belongs to. */
 const GENERATION = 'reload'
@@ -27,8 +23,8 @@ export class PluginModules implements Disposable {
   readonly #hooks = registerHooks({
     resolve: (specifier, context, nextResolve) => {
       const from = this.#folderOf(context.parentURL)
-      // The same file for `import` and `require`: two builds of one library would be two copies.
-      if (from !== undefined && isShared(specifier)) return { url: sdk[specifier] ?? import.meta.resolve(specifier), shortCircuit: true }
+      const shared = from === undefined ? undefined : sharedModule(specifier)
+      if (shared !== undefined) return { url: shared, shortCircuit: true }
       const resolved = nextResolve(specifier, context)
       const into = this.#folderOf(resolved.url)
       if (into === undefined) return resolved
@@ -77,8 +73,4 @@ function forgetRequired(folder: string): void {
   for (const path of Object.keys(cache)) {
     if (path.startsWith(folder) && !path.slice(folder.length).includes(`node_modules${sep}`)) delete cache[path]
   }
-}
-
-function isShared(specifier: string): boolean {
-  return Object.hasOwn(sdk, specifier) || specifier === 'typebox' || specifier.startsWith('typebox/') || specifier === '@koa/router'
 }

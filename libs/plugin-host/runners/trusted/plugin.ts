@@ -6,6 +6,9 @@ import { XCoreError, messageOf } from '../../../errors/index.ts'
 import type { Job, PluginName } from '../../../event-log/index.ts'
 import type { Logger } from '../../../telemetry/logger.ts'
 import { withDeadline } from '../../deadline.ts'
+import type { Hook } from '../../hooks/hook.ts'
+import type { HookBook } from '../../hooks/hook-book.ts'
+import type { RouteInfo } from '../../port.ts'
 import type { Departure, LoadedPlugin, PluginSource } from '../../runner.ts'
 import { isFunction, isRecord } from '../../narrowing.ts'
 import type { DeclaredAction } from './actions.ts'
@@ -14,6 +17,7 @@ import { TrustedJobContext } from './job-context.ts'
 import { AttemptTransaction } from './job-transaction.ts'
 import { refused, returned, threw } from './outcome.ts'
 import { inHook, running, type Running } from './running.ts'
+import { selfOf } from './self.ts'
 import type { TrustedSchedules } from './schedules.ts'
 import { anyObject } from './validation.ts'
 
@@ -22,8 +26,10 @@ export interface TrustedPluginParts {
   readonly instance: TrustedBase
   readonly actions: ReadonlyMap<string, DeclaredAction>
   readonly events: TrustedEvents
+  readonly hooks: HookBook
   readonly schedules: TrustedSchedules
   readonly middleware: Middleware | null
+  readonly routes: readonly RouteInfo[]
   /** Aborted when the plugin is unloaded. */
   readonly gone: AbortController
 }
@@ -38,15 +44,18 @@ export class TrustedPlugin implements LoadedPlugin {
   /** Whether actions that are not declared go to `handle`. */
   readonly freeForm: boolean
   readonly actions: LoadedPlugin['actions']
+  readonly routes: readonly RouteInfo[]
   readonly middleware: Middleware | null
 
   constructor(parts: TrustedPluginParts) {
     this.#parts = parts
     this.freeForm = isFunction(parts.instance.handle)
     this.middleware = parts.middleware
-    this.actions = [...parts.actions.values()].map(({ name, input, description }) => ({
+    this.routes = parts.routes
+    this.actions = [...parts.actions.values()].map(({ name, input, output, description }) => ({
       name,
       input,
+      output,
       ...(description === undefined ? {} : { description }),
     }))
   }
@@ -60,6 +69,10 @@ export class TrustedPlugin implements LoadedPlugin {
 
   subscriptions(): readonly Subscription[] {
     return this.#parts.events.subscriptions()
+  }
+
+  hooks(): readonly Hook[] {
+    return this.#parts.hooks.hooks
   }
 
   accepts(action: string, payload: unknown): Acceptance {
@@ -80,6 +93,7 @@ export class TrustedPlugin implements LoadedPlugin {
       deadline,
       signal,
       permissions: this.#parts.source.permissions,
+      whileWaiting: invocation.whileWaiting,
       get logger() {
         return context.logger
       },
@@ -158,7 +172,7 @@ export class TrustedPlugin implements LoadedPlugin {
         ),
       }
     }
-    if (declared !== undefined) return { found: true, run: (context) => declared.handler.call(instance, job.payload, context) }
+    if (declared !== undefined) return { found: true, run: (context) => declared.handler.call(selfOf(instance), job.payload, context) }
     return { found: true, run: (context) => (isFunction(handle) ? handle.call(instance, job.name, job.payload, context) : undefined) }
   }
 
@@ -168,7 +182,7 @@ export class TrustedPlugin implements LoadedPlugin {
     if (func === undefined) return missing(job, `the schedule ${job.name}`)
     const given = isRecord(job.payload) ? job.payload['args'] : undefined
     const args: readonly unknown[] = Array.isArray(given) ? given : []
-    return { found: true, run: (context) => func.call(instance, ...args, context) }
+    return { found: true, run: (context) => func.call(selfOf(instance), ...args, context) }
   }
 
   #event(job: Job): Handling {
@@ -187,7 +201,7 @@ export class TrustedPlugin implements LoadedPlugin {
       time: delivered.time,
       correlationId: job.correlationId,
     }
-    return { found: true, run: (context) => handler.call(instance, message, context) }
+    return { found: true, run: (context) => handler.call(selfOf(instance), message, context) }
   }
 }
 

@@ -1,7 +1,9 @@
 import { attach } from '../../../sdk/base.ts'
 import type { PluginContext, TrustedBase } from '@xcore/sdk'
 import { XCoreError, didYouMean, messageOf } from '../../../errors/index.ts'
+import type { Invocation } from '../../../engine/plugin-port.ts'
 import { withDeadline } from '../../deadline.ts'
+import { HookBook } from '../../hooks/hook-book.ts'
 import type { PluginSource, Runner } from '../../runner.ts'
 import { declaredActions } from './actions.ts'
 import { TrustedCalls } from './calls.ts'
@@ -9,16 +11,23 @@ import { TrustedEvents } from './events.ts'
 import { instantiate } from './import-entry.ts'
 import { TrustedPlugin, type TrustedPluginParts } from './plugin.ts'
 import { pluginRoutes } from './routes.ts'
-import { inHook, running } from './running.ts'
+import { inHook, running, type Running } from './running.ts'
+import { selfOf } from './self.ts'
 import { TrustedSchedules } from './schedules.ts'
 
 /** Runs plugins in this process, with all its rights. */
-export const trustedRunner: Runner = {
-  load: (source) => loadInstance(source, () => instantiate(source.entryUrl, source.folder, source.manifest.entryPoint)),
+export const trustedRunner: Runner = runnerOf(instantiate)
+
+/** Makes the plugin's instance of its entry file. Rejects with XCoreError `plugin_load_failed`. */
+export type Instantiate = (url: string, folder: string, entryPoint: string) => Promise<TrustedBase>
+
+/** A runner in this process, for entry files of some style. */
+export function runnerOf(make: Instantiate): Runner {
+  return { load: (source) => loadInstance(source, make) }
 }
 
 /** Loads a plugin in this process, whichever way its instance comes about; also how a sandbox runs the plugin inside of it. */
-export async function loadInstance(source: PluginSource, instantiated: () => Promise<TrustedBase>): Promise<TrustedPlugin> {
+export async function loadInstance(source: PluginSource, make: Instantiate): Promise<TrustedPlugin> {
   const { manifest, platform } = source
   const gone = new AbortController()
   const events = new TrustedEvents({
@@ -30,11 +39,17 @@ export async function loadInstance(source: PluginSource, instantiated: () => Pro
     permissions: source.permissions,
     logger: source.logger,
   })
+  const hooks = new HookBook({
+    plugin: manifest.name,
+    permissions: source.permissions,
+    deadline: source.deadlines.hook,
+    run: (invocation, work) => running.run(aroundJob(invocation, source), work),
+  })
   try {
     const parts = await running.run(inHook(manifest.name, source.logger, source.permissions), () =>
-      start(source, instantiated, events, gone.signal),
+      start(source, make, { events, hooks }, gone.signal),
     )
-    return new TrustedPlugin({ source, events, gone, ...parts })
+    return new TrustedPlugin({ source, events, hooks, gone, ...parts })
   } catch (thrown) {
     events.close()
     gone.abort()
@@ -43,33 +58,47 @@ export async function loadInstance(source: PluginSource, instantiated: () => Pro
   }
 }
 
+interface Books {
+  readonly events: TrustedEvents
+  readonly hooks: HookBook
+}
+
+/** What a hook does, it does for its own plugin, and for the job that it stands around. */
+function aroundJob({ job, deadline, signal }: Invocation, { manifest, logger: own, permissions }: PluginSource): Running {
+  const logger = own.child({ job: job.id, attempt: job.attempt, correlation_id: job.correlationId })
+  return { plugin: manifest.name, job, traceparent: job.meta.traceparent, deadline, signal, permissions, logger }
+}
+
 /** All that runs the plugin's own code. */
 async function start(
   source: PluginSource,
-  instantiated: () => Promise<TrustedBase>,
-  events: TrustedEvents,
+  make: Instantiate,
+  books: Books,
   signal: AbortSignal,
-): Promise<Pick<TrustedPluginParts, 'instance' | 'actions' | 'middleware' | 'schedules'>> {
+): Promise<Pick<TrustedPluginParts, 'instance' | 'actions' | 'middleware' | 'routes' | 'schedules'>> {
   const { manifest, deadlines } = source
-  const instance = await withDeadline(deadlines.load, `the import of ${manifest.entryPoint}`, instantiated)
+  const instance = await withDeadline(deadlines.load, `the import of ${manifest.entryPoint}`, () =>
+    make(source.entryUrl, source.folder, manifest.entryPoint),
+  )
   const schedules = new TrustedSchedules({
     plugin: manifest.name,
     version: manifest.version,
     priority: manifest.priority,
     maxAttempts: manifest.runtime.retry.maxAttempts,
-    instance,
+    instance: selfOf(instance),
     registry: source.platform.schedules,
     logger: source.logger,
     now: source.now,
   })
+  books.hooks.bindTo(selfOf(instance))
   const services = { ...source.services, scheduler: () => schedules }
-  inject(instance, { ...source, services }, events, signal, await handedOver(source))
+  inject(instance, { ...source, services }, books, signal, await handedOver(source))
   await withDeadline(deadlines.load, 'onLoad', () => instance.onLoad()).catch((thrown: unknown) => {
     throw new XCoreError('plugin_load_failed', `onLoad of plugin ${manifest.name} failed: ${messageOf(thrown)}`, { cause: thrown })
   })
   const actions = declaredActions(instance.actions)
-  const middleware = await withDeadline(deadlines.load, 'getRouter', () => pluginRoutes(instance, source, signal))
-  return { instance, actions, middleware, schedules }
+  const served = await withDeadline(deadlines.load, 'getRouter', () => pluginRoutes(instance, source, signal))
+  return { instance, actions, ...served, schedules }
 }
 
 /** An old instance that can't hand over must not keep the new one, which may mend it, from taking its place. */
@@ -82,7 +111,7 @@ export async function handedOver({ handOver, logger }: PluginSource): Promise<un
   }
 }
 
-function inject(instance: TrustedBase, source: PluginSource, events: TrustedEvents, signal: AbortSignal, previousState: unknown): void {
+function inject(instance: TrustedBase, source: PluginSource, { events, hooks }: Books, signal: AbortSignal, previousState: unknown): void {
   const { manifest, platform } = source
   const calls = new TrustedCalls(manifest.name, platform.engine, source.permissions, source.now)
   const ctx: PluginContext = {
@@ -94,6 +123,7 @@ function inject(instance: TrustedBase, source: PluginSource, events: TrustedEven
       return running.getStore()?.logger ?? source.logger
     },
     events,
+    hooks,
     metrics: source.metrics,
     permissions: source.permissions,
     signal,

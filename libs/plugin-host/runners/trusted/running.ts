@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { XCoreError } from '../../../errors/index.ts'
+import type { Invocation } from '../../../engine/plugin-port.ts'
 import type { Origin } from '../../../engine/port.ts'
 import type { Job, PluginName } from '../../../event-log/index.ts'
 import type { Logger } from '../../../telemetry/logger.ts'
@@ -18,6 +19,8 @@ export interface Running {
   readonly signal: AbortSignal | null
   readonly logger: Logger
   readonly permissions: Permissions
+  /** Of a job: gives its slot to others while `work` waits for a job of the plugin `on`. */
+  readonly whileWaiting?: Invocation['whileWaiting']
 }
 
 /** Follows plugin code through its awaits, so that what it asks for is joined to what it runs for. */

@@ -9,11 +9,12 @@ import type { Issue } from '../../../errors/index.ts'
 export type PayloadCheck = (payload: unknown) => readonly Issue[]
 
 /** Compiles a schema. Throws what TypeBox throws for one that can't be compiled. */
-export function compileCheck(schema: TSchema): PayloadCheck {
+export function compileCheck(schema: TSchema, root = '/payload'): PayloadCheck {
   const validator = Compile(schema)
   return checkOf(
     (payload) => validator.Check(payload),
     (payload) => validator.Errors(payload),
+    root,
   )
 }
 
@@ -22,16 +23,22 @@ export function interpretCheck(schema: object): PayloadCheck {
   return checkOf(
     (payload) => Schema.Check(schema, payload),
     (payload) => Schema.Errors(schema, payload)[1],
+    '/payload',
   )
 }
 
-function checkOf(fits: (payload: unknown) => boolean, errors: (payload: unknown) => TLocalizedValidationError[]): PayloadCheck {
+function checkOf(
+  fits: (payload: unknown) => boolean,
+  errors: (payload: unknown) => TLocalizedValidationError[],
+  root: string,
+): PayloadCheck {
   return (payload) =>
     fits(payload)
       ? []
       : issuesOf(
           errorsOf(() => errors(payload)),
           payload,
+          root,
         )
 }
 
@@ -58,7 +65,7 @@ function errorsOf(collect: () => TLocalizedValidationError[]): readonly TLocaliz
   }
 }
 
-function issuesOf(errors: readonly TLocalizedValidationError[], payload: unknown): readonly Issue[] {
+function issuesOf(errors: readonly TLocalizedValidationError[], payload: unknown, root: string): readonly Issue[] {
   const issues = new Map<string, Issue>()
   const add = ({ path, message }: Issue): unknown =>
     issues.set(`${path} ${message}`, {
@@ -70,14 +77,14 @@ function issuesOf(errors: readonly TLocalizedValidationError[], payload: unknown
     const choices = [...new Set(group.flatMap((error) => choicesOf(error)))]
     if (choices.length > 0) {
       add({
-        path: `/payload${pointer}`,
+        path: `${root}${pointer}`,
         message: `must be ${choices.length > 1 ? 'one of ' : ''}${choices.join(', ')}, found ${shown(found)}`,
       })
     }
-    for (const error of group) describe(error, pointer, found, choices.length > 0).forEach(add)
+    for (const error of group) describe(error, `${root}${pointer}`, found, choices.length > 0).forEach(add)
   }
   // Never none: an empty list says that the payload fits.
-  return issues.size === 0 ? [{ path: '/payload', message: 'does not fit the schema' }] : [...issues.values()].slice(0, MAX_ISSUES)
+  return issues.size === 0 ? [{ path: root, message: 'does not fit the schema' }] : [...issues.values()].slice(0, MAX_ISSUES)
 }
 
 function choicesOf(error: TLocalizedValidationError): readonly string[] {
@@ -86,8 +93,7 @@ function choicesOf(error: TLocalizedValidationError): readonly string[] {
   return []
 }
 
-function describe(error: TLocalizedValidationError, pointer: string, found: unknown, hasChoices: boolean): readonly Issue[] {
-  const path = `/payload${pointer}`
+function describe(error: TLocalizedValidationError, path: string, found: unknown, hasChoices: boolean): readonly Issue[] {
   switch (error.keyword) {
     case 'required':
       return error.params.requiredProperties.map((key) => ({ path: `${path}/${escaped(key)}`, message: 'is required, found nothing' }))

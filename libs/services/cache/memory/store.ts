@@ -18,7 +18,8 @@ export function createMemoryCacheStore(now: () => number): CacheStore {
   }
 
   return {
-    get: async (plugin, keys) => keys.map((key) => read(plugin, key)),
+    get: async (plugin, key) => read(plugin, key),
+    getMany: async (plugin, keys) => keys.map((key) => read(plugin, key)),
     async set(plugin, entries, ttlMs) {
       for (const { key, value } of entries) of(plugin).set(key, { value, expiresAt: now() + ttlMs })
     },

@@ -44,12 +44,11 @@ const SWEEP: Statement = {
 /** The cache in an unlogged table: shared by all processes, empty after a crash of Postgres. */
 export function createPostgresCacheStore(sql: Sql): CacheStore {
   return {
-    async get(plugin, keys) {
-      const [only] = keys
-      if (keys.length === 1) {
-        const [row] = await sql.query<{ value: string }>(GET, [plugin, only])
-        return [row?.value ?? null]
-      }
+    async get(plugin, key) {
+      const [row] = await sql.query<{ value: string }>(GET, [plugin, key])
+      return row?.value ?? null
+    },
+    async getMany(plugin, keys) {
       const rows = await sql.query<{ key: string; value: string }>(GET_MANY, [plugin, keys])
       const found = new Map(rows.map(({ key, value }) => [key, value]))
       return keys.map((key) => found.get(key) ?? null)

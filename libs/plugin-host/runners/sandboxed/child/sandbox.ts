@@ -73,11 +73,21 @@ export function runSandbox(options: SandboxOptions): void {
         const module: unknown = await options.importBundle(init.bundle)
         return instanceFrom(isRecord(module) ? module : {}, init.entryPoint)
       })
+      if (plugin.hooks().length > 0)
+        throw new XCoreError(
+          'plugin_load_failed',
+          'ctx.hooks: a sandboxed plugin cannot stand around actions of others; use `execution_mode: trusted`',
+        )
       await plugin.publish()
       inside = { plugin }
       channel.send({
         t: 'loaded',
-        actions: plugin.actions,
+        actions: plugin.actions.map(({ name, input, output = null, description }) => ({
+          name,
+          input,
+          output,
+          ...(description === undefined ? {} : { description }),
+        })),
         freeForm: plugin.freeForm,
         routes: plugin.middleware !== null,
         subscriptions: plugin.subscriptions().map(told),

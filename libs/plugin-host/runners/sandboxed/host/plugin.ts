@@ -1,6 +1,7 @@
 import type { Acceptance, HandlerResult, Invocation } from '../../../../engine/plugin-port.ts'
 import type { Subscription } from '../../../../engine/port.ts'
 import type { Middleware } from 'koa'
+import type { ActionInfo } from '../../../port.ts'
 import type { Departure, LoadedPlugin, SandboxStatus } from '../../../runner.ts'
 import { anyObject, interpretCheck } from '../../trusted/validation.ts'
 import type { PayloadCheck } from '../../trusted/validation.ts'
@@ -10,18 +11,12 @@ import type { Supervisor } from './supervisor.ts'
 /** From the deadline to the end of the process at the latest, with some to spare on a busy machine. */
 const GRACE_MS = 2_000
 
-interface Known {
-  readonly name: string
-  readonly input: object | null
-  readonly description?: string
-}
-
 /** A sandboxed plugin as the host and the engine see it: the same as one in this process. */
 export class SandboxedPlugin implements LoadedPlugin {
   readonly #supervisor: Supervisor
   readonly #checks: ReadonlyMap<string, PayloadCheck>
   readonly #freeForm: boolean
-  readonly actions: readonly Known[]
+  readonly actions: readonly ActionInfo[]
   readonly middleware: Middleware | null
   readonly graceMs = GRACE_MS
 
@@ -30,8 +25,18 @@ export class SandboxedPlugin implements LoadedPlugin {
     this.middleware = middleware
     const { actions, freeForm } = supervisor.loaded
     this.#freeForm = freeForm
-    this.actions = actions.map(({ name, input, description }) => ({ name, input, ...(description === undefined ? {} : { description }) }))
+    this.actions = actions.map(({ name, input, output = null, description }) => ({
+      name,
+      input,
+      output,
+      ...(description === undefined ? {} : { description }),
+    }))
     this.#checks = new Map(actions.map(({ name, input }) => [name, input === null ? anyObject : interpretCheck(hostSchema(input))]))
+  }
+
+  /** Other plugins' jobs do not wait for a sandbox: `ctx.hooks` is for trusted plugins. */
+  hooks() {
+    return []
   }
 
   subscriptions(): readonly Subscription[] {

@@ -62,6 +62,7 @@ const ActionFrame = Type.Object(
   {
     name: Type.String({ minLength: 1, maxLength: 128 }),
     input: Type.Union([Type.Null(), Type.Record(Type.String(), Any)]),
+    output: Type.Optional(Type.Union([Type.Null(), Type.Record(Type.String(), Any)])),
     description: Type.Optional(text(4_096)),
   },
   closed,

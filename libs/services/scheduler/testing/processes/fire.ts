@@ -1,9 +1,9 @@
 /** Stands for the lead on the database in argv[2], fires schedules while it leads, tells of it, until stdin closes. */
 import { once } from 'node:events'
-import { createLeadership } from '../../../postgres/leadership.ts'
-import { testLogger } from '../../../postgres/testing/test-server.ts'
-import { runScheduler } from '../index.ts'
-import { openScheduler } from './open-scheduler.ts'
+import { createLeadership } from '../../../../postgres/leadership.ts'
+import { testLogger } from '../../../../postgres/testing/test-server.ts'
+import { runScheduler } from '../../index.ts'
+import { openScheduler } from '../open-scheduler.ts'
 
 const url = process.argv[2] ?? ''
 await using scheduler = await openScheduler(url)
