@@ -185,7 +185,8 @@ describe('a sandboxed plugin on the whole platform', () => {
   test('a blocked loop spends an attempt of its own job only', async () => {
     const [spin, ...waits] = await Promise.all([call('spin'), call('wait', { ms: 4_800 }), call('wait', { ms: 300 }), call('ping')])
     assert.match(JSON.stringify(spin.body), /timeout|queued/)
-    for (const wait of waits) assert.deepEqual(wait.body['result'] ?? wait.body['status'], wait.status === 202 ? 'queued' : { status: 'ok', attempt: 1 })
+    for (const wait of waits)
+      assert.deepEqual(wait.body['result'] ?? wait.body['status'], wait.status === 202 ? 'queued' : { status: 'ok', attempt: 1 })
   })
 
   test('the admin api and the metrics tell of it', async () => {

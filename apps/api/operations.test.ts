@@ -82,6 +82,7 @@ test('plugins and queues', async () => {
     state: 'failed',
     paused: false,
     last_error: { code: 'manifest_invalid', message: 'plugin.yaml:3' },
+    sandbox: null,
     folder: 'shop',
     manifest: null,
     actions: [{ name: 'never', input: null }],
