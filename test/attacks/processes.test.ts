@@ -42,7 +42,7 @@ suite('processes', [
     'spin in microtasks': `for (;;) await null`,
     'spin in nextTick': `const f = () => process.nextTick(f); f(); await new Promise(() => {})`,
     'a regular expression bomb': `/^(a+)+$/.test('a'.repeat(40) + 'b'); for (;;) {}`,
-    'JSON bomb': `let a = []; for (let i = 0; i < 1e9; i++) a = [a]; JSON.stringify(a); for (;;) {}`,
+    'JSON bomb': `let a = []; for (let i = 0; i < 1e5; i++) a = [a]; for (;;) try { JSON.stringify(a) } catch {}`,
     'a promise that never ends': `await new Promise(() => {})`,
     'deaf to its signal': `job.signal.addEventListener('abort', () => {}); await new Promise(() => {})`,
     'Atomics.wait': `Atomics.wait(new Int32Array(new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }).buffer), 0, 0)`,
