@@ -8,6 +8,7 @@ import type { Answer } from './demo/deliveries.ts'
 import { allJobs, historyOf, whenSettled } from './demo/jobs.ts'
 import { startPlatform } from './demo/platform.ts'
 import type { Platform } from './demo/platform.ts'
+import { addRules, reportRules } from './demo/transform.ts'
 import { CONDUCTS, startReceiver } from './demo/receiver.ts'
 import type { Receiver } from './demo/receiver.ts'
 import { broken, historyLine, reportOf, table } from './demo/report.ts'
@@ -38,6 +39,9 @@ async function main(keep: boolean): Promise<number> {
 async function run(platform: Platform, receiver: Receiver): Promise<number> {
   await subscribe(platform, receiver)
   say(`  ${CONDUCTS.length} endpoints subscribed to github.* events, each with a signing secret of its own`)
+
+  await addRules(platform.url)
+  say('  3 mapping rules of users given to the sandboxed plugin transform, one of which never ends')
 
   const deliveries = await realDeliveries()
   say(`\nSending ${deliveries.length} real GitHub webhook payloads to ${platform.url}/plugins/github/webhook …`)
@@ -73,6 +77,11 @@ async function run(platform: Platform, receiver: Receiver): Promise<number> {
     say(`\n${title}: ${job.payload.event?.name} to ${job.payload.endpoint_id}`)
     for (const entry of await historyOf(platform.url, job.job_id)) say(`  ${historyLine(entry)}`)
   }
+  const rules = await reportRules(platform.url)
+  say(
+    `\nUsers’ rules in the sandbox: ${rules.events} events, ${rules.made} values made, ${rules.failed} failed, ${rules.ended} job${rules.ended === 1 ? '' : 's'} ended at the time limit`,
+  )
+  wrong.push(...rules.wrong)
   say('\nIn your own XCore, the history of any job: npm run xcore -- jobs show JOB_ID')
 
   wrong.push(...broken(jobs, reports, receiver))

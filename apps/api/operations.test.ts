@@ -14,6 +14,7 @@ const SHOP: PluginStatus = {
   manifest: { name: 'shop' },
   paused: false,
   lastError: null,
+  sandbox: null,
   actions: [
     { name: 'create_order', input: { type: 'object', properties: { amount: { type: 'number' } } } },
     { name: 'free', input: null },
@@ -81,6 +82,7 @@ test('plugins and queues', async () => {
     state: 'failed',
     paused: false,
     last_error: { code: 'manifest_invalid', message: 'plugin.yaml:3' },
+    sandbox: null,
     folder: 'shop',
     manifest: null,
     actions: [{ name: 'never', input: null }],

@@ -43,14 +43,17 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   invalid_result: 500,
   worker_lost: 500,
   no_handler: 500,
+  memory_exceeded: 500,
+  sandbox_crashed: 500,
+  sandbox_protocol_error: 500,
+  sandbox_boot_failed: 500,
+  sandbox_interrupted: 500,
   database_error: 500,
   database_privilege_missing: 500,
   not_ready: 503,
   redis_unavailable: 503,
   timeout: 504,
 }
-/** Codes of a sandbox; the catalogue gets them together with it. */
-const SANDBOX_STATUS: Readonly<Record<string, number>> = { memory_exceeded: 500, sandbox_crashed: 500 }
 
 /** How long a caller should wait when nothing better is known. */
 const RETRY_AFTER_SECONDS = 5
@@ -59,8 +62,7 @@ const RETRY_AFTER_SECONDS = 5
 export function statusOfError(error: { readonly code: string; readonly statusCode?: number }): number {
   const own = error.statusCode
   if (own !== undefined && Number.isInteger(own) && own >= 400 && own <= 599) return own
-  if (isErrorCode(error.code)) return STATUS[error.code] ?? 400
-  return Object.hasOwn(SANDBOX_STATUS, error.code) ? (SANDBOX_STATUS[error.code] ?? 400) : 400
+  return isErrorCode(error.code) ? (STATUS[error.code] ?? 400) : 400
 }
 
 /** Turns a domain error into an answer; undefined: it is not for callers (log it and answer an internal error). */

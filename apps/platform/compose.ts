@@ -23,6 +23,7 @@ import type { ScheduleRegistry } from '../../libs/services/scheduler/index.ts'
 import { createPostgresCacheStore, sweepCache } from '../../libs/services/cache/postgres/store.ts'
 import { createRedisCacheStore } from '../../libs/services/cache/redis/store.ts'
 import { createDbService } from '../../libs/services/db/service.ts'
+import { filesService } from '../../libs/services/files/index.ts'
 import { createMetrics } from '../../libs/telemetry/index.ts'
 import type { Logger, Metrics } from '../../libs/telemetry/index.ts'
 import { createReadiness } from './readiness.ts'
@@ -99,7 +100,8 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
     onDenied: denials.record,
     onNews: (each) => news.tell(each),
     databases: db,
-    services: { cache: cacheService(cache), db: db.of },
+    services: { cache: cacheService(cache), db: db.of, files: filesService },
+    sandbox: { require: config.sandbox.require },
   })
   const schedules = createScheduleRegistry({ database, notifications, logger, clock: systemClock, random: Math.random })
   const worker = `${hostname()}/${process.pid}`

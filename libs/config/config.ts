@@ -1,7 +1,8 @@
 import type { LogLevel } from '../telemetry/logger.ts'
-import type { QUEUE_DRIVERS, REDIS_TOPOLOGIES, SCOPES } from './schema.ts'
+import type { QUEUE_DRIVERS, REDIS_TOPOLOGIES, SANDBOX_RINGS, SCOPES } from './schema.ts'
 
 export type Scope = (typeof SCOPES)[number]
+export type SandboxRing = (typeof SANDBOX_RINGS)[number]
 export type QueueDriver = (typeof QUEUE_DRIVERS)[number]
 export type RedisTopology = (typeof REDIS_TOPOLOGIES)[number]
 
@@ -31,6 +32,8 @@ export interface Config {
   }
   readonly auth: { readonly keys: readonly ApiKey[] }
   readonly limits: { readonly payloadBytes: number }
+  /** The least ring for sandboxed plugins. */
+  readonly sandbox: { readonly require: SandboxRing }
   readonly retention: { readonly days: number }
   readonly log: {
     readonly level: LogLevel

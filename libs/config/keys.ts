@@ -134,6 +134,13 @@ export const KEYS = {
     fromText: asNumber,
     default: 30,
   },
+  'sandbox.require': {
+    ...plain,
+    env: 'XCORE_SANDBOX_REQUIRE',
+    schema: S.sandbox.properties.require,
+    expected: 'permission, uid or bwrap',
+    default: 'permission',
+  },
   'log.level': {
     ...plain,
     env: 'XCORE_LOG_LEVEL',

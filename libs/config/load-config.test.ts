@@ -44,6 +44,7 @@ const DEFAULTS: Config = {
   auth: { keys: [] },
   limits: { payloadBytes: 262_144 },
   retention: { days: 30 },
+  sandbox: { require: 'permission' },
   log: { level: 'info', redact: [] },
 }
 
@@ -123,6 +124,7 @@ const SAMPLES: Record<ConfigKey, { yaml: string; fromYaml: unknown; env: string;
     fromEnv: ['*.token', 'headers["x-secret"]'],
     read: (c) => c.log.redact,
   },
+  'sandbox.require': { yaml: 'sandbox: {require: uid}', fromYaml: 'uid', env: 'bwrap', fromEnv: 'bwrap', read: (c) => c.sandbox.require },
   'log.level': { yaml: 'log: {level: debug}', fromYaml: 'debug', env: 'silent', fromEnv: 'silent', read: (c) => c.log.level },
 }
 

@@ -76,7 +76,7 @@ function merge(settings: readonly Setting[]): Record<string, unknown> {
 }
 
 function toConfig(settings: Settings): Config {
-  const { http, plugins, data_dir, database, redis, queue, worker, auth, limits, retention, log } = settings
+  const { http, plugins, data_dir, database, redis, queue, worker, auth, limits, retention, sandbox, log } = settings
   const groups = Object.entries(worker.groups).map(
     ([name, group]) => [name, { plugins: group.plugins, concurrency: group.concurrency ?? null }] as const,
   )
@@ -91,6 +91,7 @@ function toConfig(settings: Settings): Config {
     auth,
     limits: { payloadBytes: limits.payload_bytes },
     retention,
+    sandbox,
     log,
   }
 }

@@ -6,6 +6,9 @@ export const SCOPES = ['call', 'emit', 'read', 'operate'] as const
 export const QUEUE_DRIVERS = ['pg-boss', 'bullmq'] as const
 export const REDIS_TOPOLOGIES = ['standalone', 'cluster', 'sentinel'] as const
 
+/** How sandboxed plugins may be fenced in, weakest first. */
+export const SANDBOX_RINGS = ['permission', 'uid', 'bwrap'] as const
+
 const closed = { additionalProperties: false } as const
 const Port = Type.Integer({ minimum: 0, maximum: 65_535 })
 // Names, `*`, `[*]`, `[0]` and `["any name"]`: what pino can follow.
@@ -55,6 +58,7 @@ export const SETTINGS = Type.Object(
     auth: Type.Object({ keys: Type.Array(ApiKeySetting) }, closed),
     limits: Type.Object({ payload_bytes: Type.Integer({ minimum: 1, maximum: 64 * 1024 * 1024 }) }, closed),
     retention: Type.Object({ days: Type.Integer({ minimum: 1, maximum: 36_500 }) }, closed),
+    sandbox: Type.Object({ require: Type.Enum([...SANDBOX_RINGS]) }, closed),
     log: Type.Object({ level: Type.Enum([...LOG_LEVELS]), redact: Type.Array(Type.String({ pattern: REDACT_PATH })) }, closed),
   },
   closed,

@@ -48,7 +48,14 @@ export function startAttempt(options: AttemptOptions): Attempt {
     if (reason !== undefined) controller.abort(new DOMException(reason, how.kind === 'timed_out' ? 'TimeoutError' : 'AbortError'))
     resolve(how)
   }
-  const timer = setTimeout(() => end({ kind: 'timed_out' }, `the job's time of ${options.timeoutSeconds} s is up`), timeoutMs)
+  const timeUp = `the job's time of ${options.timeoutSeconds} s is up`
+  let late = false
+  let timer = setTimeout(() => {
+    if (plugin.graceMs === undefined) return end({ kind: 'timed_out' }, timeUp)
+    late = true
+    controller.abort(new DOMException(timeUp, 'TimeoutError'))
+    timer = setTimeout(() => end({ kind: 'timed_out' }), plugin.graceMs)
+  }, timeoutMs)
 
   execute()
   return {
@@ -73,9 +80,10 @@ export function startAttempt(options: AttemptOptions): Attempt {
   }
 
   function finish(result: HandlerResult): void {
-    if (!over) return end({ kind: 'ended', result })
+    if (!over && (!late || result.kind === 'interrupted')) return end({ kind: 'ended', result })
+    if (!over) end({ kind: 'timed_out' })
     // Whatever it wrote is nobody's any more.
-    if (result.kind !== 'threw') void result.transaction?.rollback()
+    if (result.kind === 'ok' || result.kind === 'error') void result.transaction?.rollback()
     options.onLateEnd()
   }
 }

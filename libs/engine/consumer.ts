@@ -206,10 +206,18 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     held.set(job.id, run)
     void run.ended.then((how) => {
       seats.leave(seat)
-      // What must be handed back stays held until stop() has done so.
-      if (how !== 'hand back') void run.over.then(() => drop(run))
+      // What must be handed back stays held until it was.
+      if (typeof how === 'object') void release(run, how.interrupted)
+      else if (how !== 'hand back') void run.over.then(() => drop(run))
       pump()
     })
+  }
+
+  async function release(run: JobRun, runAt: Date): Promise<void> {
+    await queue
+      .release([{ claim: run.claim, priority: run.job.priority, runAt }])
+      .catch((err: unknown) => logger.warn({ err, plugin: name, job: run.job.id }, 'a job could not be handed back; it is found as lost'))
+    drop(run)
   }
 
   function drop(run: JobRun): void {

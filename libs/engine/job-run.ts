@@ -23,6 +23,9 @@ export interface JobRunContext {
   readonly worker: string
 }
 
+/** `hand back`: with the others when the process stops. `interrupted`: at once, due at that time. */
+export type JobRunEnd = 'settling' | 'dropped' | 'hand back' | { readonly interrupted: Date }
+
 /** One job that this process runs. */
 export interface JobRun {
   readonly claim: Claim
@@ -32,7 +35,7 @@ export interface JobRun {
   /** Since when its outcome waits to be recorded. */
   readonly settlingSince: number | undefined
   /** The handler is over or was given up: its slot is free. Resolves to what must be handed back to the queue, if anything. */
-  readonly ended: Promise<'settling' | 'dropped' | 'hand back'>
+  readonly ended: Promise<JobRunEnd>
   /** The outcome is recorded (or will never be). */
   readonly over: Promise<void>
   abort(reason: AbortReason): void
@@ -75,23 +78,30 @@ export function runJob(
 
   const recorded = Promise.withResolvers<void>()
   let settlingSince: number | undefined
-  const ended = attempt.ended.then((end) => {
+  const ended = attempt.ended.then((end): JobRunEnd => {
     if (end.kind === 'aborted') {
       endAttemptSpan(span, end)
       recorded.resolve()
-      return end.reason === 'shutdown' ? ('hand back' as const) : ('dropped' as const)
+      return end.reason === 'shutdown' ? 'hand back' : 'dropped'
     }
     const finishedAt = clock.now()
+    if (end.kind === 'ended' && end.result.kind === 'interrupted') {
+      const { error, delaySeconds } = end.result
+      endAttemptSpan(span, { kind: 'aborted', reason: 'shutdown' })
+      logger().info({ code: error.code, error: error.message }, 'the attempt was interrupted; the job is handed back, no attempt is spent')
+      recorded.resolve()
+      return { interrupted: new Date(Math.ceil(finishedAt + delaySeconds * 1000)) }
+    }
     settlingSince = finishedAt
     if (end.kind === 'timed_out') {
-      metrics.handlersAbandonedTotal.inc(labels)
+      if (plugin.graceMs === undefined) metrics.handlersAbandonedTotal.inc(labels)
       logger().warn(
         { timeout_seconds: settings.timeoutSeconds },
         'the handler did not end in time and was given up; it may still use memory and connections',
       )
     }
     void record(resultOf(end, settings.timeoutSeconds), finishedAt).finally(recorded.resolve)
-    return 'settling' as const
+    return 'settling'
   })
 
   async function record(handled: HandlerResult, finishedAt: number): Promise<void> {
@@ -168,9 +178,10 @@ function resultOf(end: Exclude<AttemptEnd, { kind: 'aborted' }>, timeoutSeconds:
 /** The result as Postgres can store it, and the transaction that commits with it: only with a final one, and as the handler gave it. */
 async function detached(handled: HandlerResult): Promise<{ transaction: PluginTransaction | undefined; result: HandlerResult }> {
   const result = storable(handled)
-  if (handled.kind === 'threw' || handled.transaction === undefined) return { transaction: undefined, result }
+  if ((handled.kind !== 'ok' && handled.kind !== 'error') || handled.transaction === undefined) return { transaction: undefined, result }
   const { transaction } = handled
-  if (result.kind === handled.kind && (result.kind === 'ok' || !result.retryable)) return { transaction, result }
+  if (result.kind === handled.kind && (result.kind === 'ok' || (result.kind === 'error' && !result.retryable)))
+    return { transaction, result }
   await transaction.rollback()
   return { transaction: undefined, result }
 }

@@ -34,6 +34,8 @@ export function decide(input: DecideInput): Outcome {
       return result.retryable ? again(input, result.error, result.retryAfterSeconds) : { kind: 'failed', error: result.error }
     case 'threw':
       return result.final === true ? { kind: 'failed', error: result.error } : again(input, result.error, result.retryAfterSeconds)
+    case 'interrupted':
+      return again(input, result.error, result.delaySeconds)
   }
 }
 

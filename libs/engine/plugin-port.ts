@@ -31,6 +31,11 @@ export interface RunnablePlugin {
   /** Whether another plugin may call and enqueue its actions (`allowed_callers`). Default: all may. */
   admits?(caller: PluginName): boolean
   /**
+   * Milliseconds that the runner is waited for past the deadline: it ends the handler by force, and may say that it was not to blame
+   * (`interrupted`). Default: none, the handler is given up.
+   */
+  readonly graceMs?: number
+  /**
    * Runs one attempt. Resolves for every way in which the handler may end; rejects only when the runner itself is broken.
    * The engine races it against the deadline: after `signal` aborts, whatever it resolves to is ignored.
    */
@@ -91,6 +96,8 @@ export type HandlerResult =
     } & Transactional)
   /** It threw: retried. `retryAfterSeconds` when it asked for a certain delay (RetryLater); `final` when it asked for none (Discard). */
   | { readonly kind: 'threw'; readonly error: JobError; readonly retryAfterSeconds?: number; readonly final?: boolean }
+  /** It was not run to its end through no fault of its own: handed back, due after `delaySeconds`, and no attempt is spent. */
+  | { readonly kind: 'interrupted'; readonly error: JobError; readonly delaySeconds: number }
 
 /** A result that comes with an open transaction: it commits with the outcome, or is rolled back. From then on it is the engine's. */
 interface Transactional {

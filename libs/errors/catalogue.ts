@@ -89,6 +89,26 @@ export const ERROR_CATALOGUE = {
       'A chain of events, calls and enqueues grew longer than 32 jobs, or an action would wait for itself: plugins that set each other off.',
     remedy: 'Follow the correlation id to see the circle, and break it.',
   },
+  memory_exceeded: {
+    meaning: 'The sandboxed plugin used more than `max_memory_mb` and was ended.',
+    remedy: 'Work on less at a time, or raise `resources.max_memory_mb` in plugin.yaml.',
+  },
+  sandbox_crashed: {
+    meaning: 'The process of the sandboxed plugin ended while the job ran.',
+    remedy: 'The message and the plugin’s log lines tell how; fix the plugin and replay.',
+  },
+  sandbox_protocol_error: {
+    meaning: 'The sandboxed plugin broke the rules of the wire to its host and was ended.',
+    remedy: 'Plugins that use the SDK only cannot do this: look at what the plugin does beside it.',
+  },
+  sandbox_boot_failed: {
+    meaning: 'The process of the sandboxed plugin did not get ready to run the job.',
+    remedy: 'The message and the plugin’s log lines hold the cause, usually an error in `onLoad`.',
+  },
+  sandbox_interrupted: {
+    meaning: 'The sandbox ended because of another job in it; this one is tried again, alone, without spending an attempt.',
+    remedy: 'None needed. The job that caused it has the code of the cause.',
+  },
   cancelled: { meaning: 'The job was cancelled by a caller.', remedy: 'Submit or replay it if that was a mistake.' },
   // plugins and start-up
   manifest_invalid: {
@@ -110,6 +130,14 @@ export const ERROR_CATALOGUE = {
   plugin_unload_failed: {
     meaning: '`onUnload` threw or hung; the plugin is gone all the same.',
     remedy: 'The message holds the cause; look for what it left open.',
+  },
+  sandbox_unsupported: {
+    meaning: 'This machine cannot fence in a sandboxed plugin as `sandbox.require` demands.',
+    remedy: 'The message names what is missing: start as root, or install bubblewrap, or lower `sandbox.require`.',
+  },
+  sandbox_suspended: {
+    meaning: 'The sandboxed plugin crashed too often in a row and is not started any more.',
+    remedy: 'Fix the plugin, then `POST /admin/plugins/{name}/resume`, or restart XCore.',
   },
   plugin_required: {
     meaning: 'The plugin cannot be unloaded: others that are loaded require it.',
@@ -158,6 +186,10 @@ export const ERROR_CATALOGUE = {
   database_privilege_missing: {
     meaning: 'The database user of XCore may not make the roles and schemas that the `db` service needs.',
     remedy: 'Run the statements in the message as an administrator, or use no plugins that need `db`.',
+  },
+  quota_exceeded: {
+    meaning: 'The plugin’s files would take more than `resources.max_disk_mb`.',
+    remedy: 'Delete files, or raise the limit in plugin.yaml.',
   },
   service_unknown: { meaning: '`getService` was called with a name that does not exist.', remedy: 'Use one of the names in the message.' },
 } as const satisfies Record<string, { readonly meaning: string; readonly remedy: string }>

@@ -26,6 +26,7 @@ export interface Manifest {
   readonly resources: Resources
   readonly runtime: { readonly retry: RetrySettings; readonly healthCheck: HealthCheck }
   readonly filesystem: { readonly allowedPaths: readonly string[]; readonly deniedPaths: readonly string[] }
+  readonly sandbox: SandboxSettings
   /** Jobs of the plugin that run at once in one process. */
   readonly concurrency: number
   /** 0–100, higher first: of the jobs that come without one. */
@@ -66,6 +67,16 @@ export interface Resources {
   readonly maxDiskMb: number
   /** null: no limit. */
   readonly rateLimit: { readonly calls: number; readonly periodSeconds: number } | null
+}
+
+/** How the process of a sandboxed plugin is kept. */
+export interface SandboxSettings {
+  /** Started anew at once after an end, and kept while idle. */
+  readonly prewarm: boolean
+  /** Without work for this long its process is ended; the next job starts it. */
+  readonly idleSeconds: number
+  /** After this many jobs its process is replaced. */
+  readonly maxJobs: number
 }
 
 export interface RetrySettings {

@@ -51,6 +51,7 @@ describe('a manifest that fits', () => {
         healthCheck: { enabled: true, intervalSeconds: 30, timeoutSeconds: 3 },
       },
       filesystem: { allowedPaths: ['data/'], deniedPaths: ['src/'] },
+      sandbox: { prewarm: false, idleSeconds: 300, maxJobs: 1_000_000 },
       concurrency: 10,
       priority: 50,
       config: {},

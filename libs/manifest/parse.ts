@@ -87,6 +87,11 @@ function withDefaults(written: WrittenManifest, text: ManifestText, file: string
       },
     },
     filesystem: { allowedPaths: filesystem.allowed_paths ?? ['data/'], deniedPaths: filesystem.denied_paths ?? ['src/'] },
+    sandbox: {
+      prewarm: written.sandbox?.prewarm ?? false,
+      idleSeconds: written.sandbox?.idle_seconds ?? 300,
+      maxJobs: written.sandbox?.max_jobs ?? 1_000_000,
+    },
     concurrency: written.concurrency ?? 10,
     priority,
     config: objectAt(text.value, 'config'),

@@ -155,6 +155,16 @@ export const ManifestSchema = Type.Object(
     filesystem: Type.Optional(
       Type.Object({ allowed_paths: Type.Optional(Type.Array(NonEmpty)), denied_paths: Type.Optional(Type.Array(NonEmpty)) }, closed),
     ),
+    sandbox: Type.Optional(
+      Type.Object(
+        {
+          prewarm: Type.Optional(Flag),
+          idle_seconds: Type.Optional(seconds(DAY_SECONDS)),
+          max_jobs: Type.Optional(whole(1, 1_000_000_000)),
+        },
+        closed,
+      ),
+    ),
     concurrency: Type.Optional(whole(1, 10_000)),
     priority: Type.Optional(Priority),
     config: Type.Optional(Type.Record(Type.String(), Type.Unknown())),

@@ -145,6 +145,7 @@ class Host implements PluginHost {
     return this.#next(async () => {
       const record = this.#records.get(name)
       this.#records.setPaused(name, paused)
+      if (!paused) record?.instance?.loaded.resume?.()
       await this.#changed(name)
       return this.#records.statusOf(record)
     })
@@ -159,7 +160,7 @@ class Host implements PluginHost {
     const ready = this.#readyOrder.splice(0).reverse()
     for (const record of ready) record.advance('drain')
     for (const record of ready) await this.#unload(record, 'shutdown')
-    this.#loader?.[Symbol.dispose]()
+    await this.#loader?.[Symbol.asyncDispose]()
   }
 
   async #loadAll(platform: PluginPlatform, switches: readonly PluginSwitch[]): Promise<void> {

@@ -8,27 +8,36 @@ import type { PluginPlatform } from './port.ts'
 import type { HookDeadlines, Runner } from './runner.ts'
 import { legacyRunner } from './runners/legacy/runner.ts'
 import { PluginModules } from './runners/trusted/plugin-modules.ts'
+import { createSandboxedRunner } from './runners/sandboxed/runner.ts'
+import type { SandboxedRunner } from './runners/sandboxed/runner.ts'
 import { trustedRunner } from './runners/trusted/runner.ts'
 import { running } from './runners/trusted/running.ts'
 
-const RUNNERS: Readonly<Partial<Record<ExecutionMode, Runner>>> = { trusted: trustedRunner, legacy: legacyRunner }
 const DROPPED: PluginMetrics = { increment() {}, set() {}, observe() {} }
 
 /** Makes instances of plugins, each with all it is given: environment, permissions, services, deadlines. */
-export class InstanceLoader implements Disposable {
+export class InstanceLoader implements AsyncDisposable {
   readonly #options: PluginHostOptions
   readonly #platform: PluginPlatform
   readonly #modules = new PluginModules()
+  readonly #sandboxed: SandboxedRunner
+  readonly #runners: Readonly<Partial<Record<ExecutionMode, Runner>>>
 
   constructor(options: PluginHostOptions, platform: PluginPlatform) {
     this.#options = options
     this.#platform = platform
+    this.#sandboxed = createSandboxedRunner({
+      logger: options.logger,
+      ...options.sandbox,
+      onRestart: (plugin, reason) => options.metrics?.sandboxRestartsTotal?.inc({ plugin, reason }),
+    })
+    this.#runners = { trusted: trustedRunner, legacy: legacyRunner, sandboxed: this.#sandboxed }
   }
 
   /** Imports the plugin's files anew and runs `onLoad`. Rejects with XCoreError `plugin_load_failed`, `env_missing`. */
   async load(folder: string, manifest: Manifest, handOver: (() => Promise<unknown>) | null): Promise<Instance> {
     const { logger, services = {}, clock, pluginMetrics, hostEnv, onDenied, databases, inProcess } = this.#options
-    const runner = inProcess && manifest.executionMode === 'sandboxed' ? trustedRunner : RUNNERS[manifest.executionMode]
+    const runner = inProcess && manifest.executionMode === 'sandboxed' ? trustedRunner : this.#runners[manifest.executionMode]
     if (runner === undefined) throw unsupported(manifest)
     const permissions = createPermissions(manifest, (denial) =>
       onDenied?.({ ...denial, plugin: manifest.name, job: running.getStore()?.job ?? null }),
@@ -53,8 +62,9 @@ export class InstanceLoader implements Disposable {
     return new Instance(loaded, manifest)
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
     this.#modules[Symbol.dispose]()
+    await this.#sandboxed[Symbol.asyncDispose]()
   }
 }
 

@@ -167,7 +167,7 @@ test('an import or onLoad that hangs fails its plugin and tells it; the others r
   assert.equal(loaded.host.status('good')?.state, 'ready')
 })
 
-test('duplicates, missing env, unsupported modes, circles and dependents of failed plugins are refused; the rest runs', async () => {
+test('duplicates, missing env, circles and dependents of failed plugins are refused; the rest runs', async () => {
   const manifest = (name: string, more: string): string => `name: ${name}\nversion: 1.0.0\n${more}\n`
   const plugin = (name: string, more: string) => ({ 'plugin.yaml': manifest(name, more), 'src/main.ts': hello })
   await using loaded = await hostWith(
@@ -179,8 +179,6 @@ test('duplicates, missing env, unsupported modes, circles and dependents of fail
         'plugin.yaml': manifest('envful', 'env: {KEY: "\${IS_SET}-1"}\nconfig: {size: 3}'),
         'src/main.ts': pluginClass(`handle() { return ok({ env: this.ctx.env, config: this.ctx.config }) }`),
       },
-      boxed: plugin('boxed', 'execution_mode: sandboxed'),
-      old: plugin('old', 'execution_mode: sandboxed'),
       ring_a: plugin('ring_a', 'requires: [ring_b]'),
       ring_b: plugin('ring_b', 'requires: [ring_a]'),
       broken: { 'plugin.yaml': manifest('broken', ''), 'src/main.ts': pluginClass(`onLoad() { throw new Error('x') }`) },
@@ -209,8 +207,6 @@ test('duplicates, missing env, unsupported modes, circles and dependents of fail
     ],
   )
   assert.equal(failure(loaded, 'envless').code, 'env_missing')
-  assert.match(failure(loaded, 'boxed').message, /execution_mode sandboxed is not supported/)
-  assert.match(failure(loaded, 'old').message, /execution_mode sandboxed is not supported/)
   assert.equal(failure(loaded, 'ring_a').code, 'dependency_cycle')
   assert.equal(failure(loaded, 'needs_broken').code, 'dependency_missing')
   assert.equal(failure(loaded, 'invalid').code, 'manifest_invalid')

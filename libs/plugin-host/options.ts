@@ -4,6 +4,7 @@ import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { AskedDenial } from './permissions/denial-log.ts'
 import type { LifecycleNews, PluginDatabases, ServiceFactory } from './port.ts'
 import type { HookDeadlines } from './runner.ts'
+import type { Ring } from './runners/sandboxed/host/rings.ts'
 
 export interface PluginHostOptions {
   /** The folder that holds the plugins' folders. */
@@ -14,7 +15,7 @@ export interface PluginHostOptions {
   readonly hostEnv: Readonly<Record<string, string | undefined>>
   readonly logger: Logger
   /** Where `xcore_plugin_state` is kept. Default: nowhere. */
-  readonly metrics?: Pick<Metrics, 'pluginState'>
+  readonly metrics?: Pick<Metrics, 'pluginState'> & Partial<Pick<Metrics, 'sandboxRestartsTotal'>>
   /** Makes each plugin's `ctx.metrics`. Default: numbers are dropped. */
   readonly pluginMetrics?: (plugin: PluginName) => PluginMetrics
   /** What `getService` hands out, by name. Default: nothing. */
@@ -30,6 +31,8 @@ export interface PluginHostOptions {
   readonly onDenied?: (denial: AskedDenial) => void
   /** Told when a plugin has loaded, was replaced, is gone or failed. Must not throw. Default: nobody. */
   readonly onNews?: (news: LifecycleNews) => void
+  /** The least ring for sandboxed plugins (`sandbox.require`), and the one to use in tests of weaker ones. Default: the strongest there is. */
+  readonly sandbox?: { readonly require?: Ring; readonly ring?: Ring }
   /** Runs sandboxed plugins in this process, with the permissions of their manifests but without walls around them: for tests. Default: false. */
   readonly inProcess?: boolean
   /** Default: the system's. */

@@ -58,7 +58,7 @@ export class PluginRecord {
   }
   /** null unless it is ready. */
   get runnable(): RunnablePlugin | null {
-    return this.#state === 'ready' ? this.#runnable : null
+    return this.#state === 'ready' && this.#instance?.loaded.refusal?.() === undefined ? this.#runnable : null
   }
 
   /** Throws XCoreError `internal_error` for an event that has no place in the present state. */
@@ -104,7 +104,7 @@ export class PluginRecord {
   refusal(): { readonly code: ErrorCode; readonly message: string } | undefined {
     switch (this.#state) {
       case 'ready':
-        return undefined
+        return this.#instance?.loaded.refusal?.()
       case 'failed':
         return this.#lastError ?? { code: 'plugin_load_failed', message: `plugin ${this.name} failed` }
       default:
@@ -123,6 +123,7 @@ export class PluginRecord {
       paused,
       lastError: this.#lastError,
       actions: loaded?.actions ?? [],
+      sandbox: loaded?.sandbox?.() ?? null,
       routes: loaded?.routes ?? [],
       subscriptions: loaded?.subscriptions().map(({ id, pattern, priority }) => ({ id, pattern, priority })) ?? [],
     }
@@ -140,6 +141,7 @@ export class PluginRecord {
       limits: pluginLimits(manifest),
       settings: (kind, name) => jobSettings(manifest, kind, name, kind === 'event' ? eventPriority(loaded, name) : undefined),
       accepts: (action, payload) => loaded.accepts(action, payload),
+      ...(loaded.graceMs === undefined ? {} : { graceMs: loaded.graceMs }),
       admits: admission(manifest.allowedCallers),
       execute: (invocation) => this.#execute(invocation),
     }

@@ -7,6 +7,7 @@ import type { PluginName } from '../event-log/index.ts'
 import type { ScheduleRegistry } from '../services/scheduler/port.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Permissions } from './permissions/permissions.ts'
+import type { SandboxStatus } from './runner.ts'
 
 export type PluginState = 'discovered' | 'loading' | 'ready' | 'draining' | 'unloaded' | 'failed'
 
@@ -26,6 +27,8 @@ export interface PluginStatus {
   readonly actions: readonly ActionInfo[]
   /** Routes that declare schemas; absent: none. */
   readonly routes?: readonly RouteInfo[]
+  /** null: not sandboxed, or not ready. */
+  readonly sandbox?: SandboxStatus | null
   readonly subscriptions: readonly { readonly id: string; readonly pattern: string; readonly priority: number }[]
 }
 
@@ -71,6 +74,8 @@ export interface ServiceOwner {
   readonly folder: string
   /** Carries `plugin`. */
   readonly logger: Logger
+  /** `resources.max_disk_mb` of the manifest. Default: 50. */
+  readonly maxDiskMb?: number
   /** What the plugin may do: a service checks each use (`db.<schema>` read, `cache.<key>` write, …). */
   readonly permissions: Permissions
   /** Aborts when this instance of the plugin is gone; `signal.reason.message`: `reload`, `shutdown`, `unload` (until an operator loads it). */

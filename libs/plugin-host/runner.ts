@@ -2,6 +2,7 @@ import type { Middleware } from 'koa'
 import type { Acceptance, HandlerResult, Invocation } from '../engine/plugin-port.ts'
 import type { JobTransaction } from '../engine/plugin-transaction.ts'
 import type { Subscription } from '../engine/port.ts'
+import type { ErrorCode } from '../errors/index.ts'
 import type { Manifest } from '../manifest/index.ts'
 import type { PluginMetrics } from '@xcore/sdk'
 import type { Logger } from '../telemetry/logger.ts'
@@ -16,6 +17,21 @@ export interface Runner {
    * Rejects with XCoreError `plugin_load_failed`; nothing of the plugin is left then.
    */
   load(plugin: PluginSource): Promise<LoadedPlugin>
+}
+
+/** Where the process of a sandboxed plugin stands. */
+export interface SandboxStatus {
+  readonly ring: 'permission' | 'uid' | 'bwrap'
+  readonly state: 'stopped' | 'starting' | 'ready' | 'suspended'
+  /** `open`: it crashed too often in a row; `resume` closes it. */
+  readonly circuit: 'closed' | 'open'
+  /** Crashes since a job was last done. */
+  readonly failures: number
+  /** Since the plugin was loaded. */
+  readonly restarts: number
+  /** null: no process runs. */
+  readonly memoryMb: number | null
+  readonly lastEnd: { readonly reason: string; readonly message: string } | null
 }
 
 export interface PluginSource {
@@ -66,6 +82,14 @@ export interface LoadedPlugin {
   execute(invocation: Invocation): Promise<HandlerResult>
   /** The plugin's own routes; null: none. */
   readonly middleware: Middleware | null
+  /** See `RunnablePlugin.graceMs`. */
+  readonly graceMs?: number
+  /** Why it takes no work now, although it is loaded: a sandbox that crashed too often. Default: it takes work. */
+  refusal?(): { readonly code: ErrorCode; readonly message: string } | undefined
+  /** Of a sandboxed plugin. */
+  sandbox?(): SandboxStatus
+  /** Lets a suspended sandbox start again. */
+  resume?(): void
   /** Makes its subscriptions known to every process, in place of those that the plugin had. */
   publish(): Promise<void>
   /** Runs `onReload` on an instance that is to be replaced. Rejects when it throws or hangs. */

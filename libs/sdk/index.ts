@@ -40,6 +40,7 @@ export type { Db, DbSession, Row, SqlFault } from './db.ts'
 export { Discard, HttpError, RetryLater } from './errors.ts'
 export type { AttemptErrorOptions, HttpErrorOptions } from './errors.ts'
 export { fetch } from './fetch.ts'
+export type { FileInfo, Files } from './files.ts'
 export { error, ok } from './results.ts'
 export type { ActionResult, ErrorOptions, ErrorResult, OkResult } from './results.ts'
 export type {

@@ -79,9 +79,16 @@ function pluginJson(status: PluginStatus): Record<string, unknown> {
     state: status.state,
     paused: status.paused,
     last_error: status.lastError,
+    sandbox: sandboxJson(status),
     folder: status.folder,
     manifest: status.manifest,
     actions: status.actions,
     subscriptions: status.subscriptions,
   }
+}
+
+function sandboxJson({ sandbox }: PluginStatus): Record<string, unknown> | null {
+  if (sandbox === null || sandbox === undefined) return null
+  const { memoryMb, lastEnd, ...others } = sandbox
+  return { ...others, memory_mb: memoryMb, last_end: lastEnd }
 }

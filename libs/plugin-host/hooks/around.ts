@@ -55,7 +55,7 @@ async function after(hooks: readonly Hook[], invocation: Invocation, first: Hand
   let result = first
   for (const hook of hooks) {
     // A throw has no result; the attempt is tried again.
-    if (hook.phase !== 'after' || result.kind === 'threw') continue
+    if (hook.phase !== 'after' || result.kind === 'threw' || result.kind === 'interrupted') continue
     let next: HandlerResult
     try {
       const answer = await hook.call({ ...callOf(invocation), result: resultOf(result) }, invocation)
@@ -70,7 +70,8 @@ async function after(hooks: readonly Hook[], invocation: Invocation, first: Hand
 }
 
 /** The handler's open transaction stays with the result, or ends with it. */
-async function kept(from: Exclude<HandlerResult, { kind: 'threw' }>, to: HandlerResult): Promise<HandlerResult> {
+async function kept(from: HandlerResult, to: HandlerResult): Promise<HandlerResult> {
+  if (from.kind !== 'ok' && from.kind !== 'error') return to
   const { transaction } = from
   if (transaction === undefined) return to
   if (to.kind === from.kind) return { ...to, transaction }

@@ -5,7 +5,11 @@ import { isRecord } from '../../narrowing.ts'
 
 /** Imports the entry file and makes the plugin's instance. Rejects with XCoreError `plugin_load_failed`. */
 export async function instantiate(url: string, folder: string, entryPoint: string): Promise<TrustedBase> {
-  const module = await importEntry(url, folder)
+  return instanceFrom(await importEntry(url, folder), entryPoint)
+}
+
+/** Makes the instance of the class that an entry file exports. Throws XCoreError `plugin_load_failed`. */
+export function instanceFrom(module: Readonly<Record<string, unknown>>, entryPoint: string): TrustedBase {
   const entry = exportedClass(module)
   if (entry === undefined) {
     const exported = Object.keys(module).join(', ') || 'nothing'

@@ -3,7 +3,8 @@ import type { Middleware } from 'koa'
 import type { Acceptance, HandlerResult, Invocation } from '../../../engine/plugin-port.ts'
 import type { Subscription } from '../../../engine/port.ts'
 import { XCoreError, messageOf } from '../../../errors/index.ts'
-import type { Job } from '../../../event-log/index.ts'
+import type { Job, PluginName } from '../../../event-log/index.ts'
+import type { Logger } from '../../../telemetry/logger.ts'
 import { withDeadline } from '../../deadline.ts'
 import type { Hook } from '../../hooks/hook.ts'
 import type { HookBook } from '../../hooks/hook-book.ts'
@@ -40,14 +41,15 @@ type Handling =
 /** A trusted plugin that has loaded. */
 export class TrustedPlugin implements LoadedPlugin {
   readonly #parts: TrustedPluginParts
-  readonly #freeForm: boolean
+  /** Whether actions that are not declared go to `handle`. */
+  readonly freeForm: boolean
   readonly actions: LoadedPlugin['actions']
   readonly routes: readonly RouteInfo[]
   readonly middleware: Middleware | null
 
   constructor(parts: TrustedPluginParts) {
     this.#parts = parts
-    this.#freeForm = isFunction(parts.instance.handle)
+    this.freeForm = isFunction(parts.instance.handle)
     this.middleware = parts.middleware
     this.routes = parts.routes
     this.actions = [...parts.actions.values()].map(({ name, input, output, description }) => ({
@@ -56,6 +58,13 @@ export class TrustedPlugin implements LoadedPlugin {
       output,
       ...(description === undefined ? {} : { description }),
     }))
+  }
+
+  get name(): PluginName {
+    return this.#parts.source.manifest.name
+  }
+  get logger(): Logger {
+    return this.#parts.source.logger
   }
 
   subscriptions(): readonly Subscription[] {
@@ -68,7 +77,7 @@ export class TrustedPlugin implements LoadedPlugin {
 
   accepts(action: string, payload: unknown): Acceptance {
     const declared = this.#parts.actions.get(action)
-    if (declared === undefined && !this.#freeForm) return { ok: false, reason: 'unknown' }
+    if (declared === undefined && !this.freeForm) return { ok: false, reason: 'unknown' }
     const issues = (declared?.check ?? anyObject)(payload)
     return issues.length === 0 ? { ok: true } : { ok: false, reason: 'invalid', issues }
   }

@@ -4,7 +4,7 @@ import { XCoreError, didYouMean, messageOf } from '../../../errors/index.ts'
 import type { Invocation } from '../../../engine/plugin-port.ts'
 import { withDeadline } from '../../deadline.ts'
 import { HookBook } from '../../hooks/hook-book.ts'
-import type { LoadedPlugin, PluginSource, Runner } from '../../runner.ts'
+import type { PluginSource, Runner } from '../../runner.ts'
 import { declaredActions } from './actions.ts'
 import { TrustedCalls } from './calls.ts'
 import { TrustedEvents } from './events.ts'
@@ -23,10 +23,11 @@ export type Instantiate = (url: string, folder: string, entryPoint: string) => P
 
 /** A runner in this process, for entry files of some style. */
 export function runnerOf(make: Instantiate): Runner {
-  return { load: (source) => load(source, make) }
+  return { load: (source) => loadInstance(source, make) }
 }
 
-async function load(source: PluginSource, make: Instantiate): Promise<LoadedPlugin> {
+/** Loads a plugin in this process, whichever way its instance comes about; also how a sandbox runs the plugin inside of it. */
+export async function loadInstance(source: PluginSource, make: Instantiate): Promise<TrustedPlugin> {
   const { manifest, platform } = source
   const gone = new AbortController()
   const events = new TrustedEvents({
@@ -101,7 +102,7 @@ async function start(
 }
 
 /** An old instance that can't hand over must not keep the new one, which may mend it, from taking its place. */
-async function handedOver({ handOver, logger }: PluginSource): Promise<unknown> {
+export async function handedOver({ handOver, logger }: PluginSource): Promise<unknown> {
   try {
     return await handOver?.()
   } catch (thrown) {
@@ -137,9 +138,10 @@ function inject(instance: TrustedBase, source: PluginSource, { events, hooks }: 
 }
 
 /** Services with a resource kind of their own. */
-const CHECKED_BY_USE: readonly string[] = ['db', 'cache']
+const CHECKED_BY_USE: readonly string[] = ['db', 'cache', 'files']
 
-function serviceDirectory(source: PluginSource, signal: AbortSignal): (name: string) => unknown {
+/** What `getService` does, for a plugin here or in a sandbox. */
+export function serviceDirectory(source: PluginSource, signal: AbortSignal): (name: string) => unknown {
   const { manifest, folder, logger, services, permissions } = source
   const made = new Map<string, unknown>()
   return (name) => {
@@ -154,7 +156,19 @@ function serviceDirectory(source: PluginSource, signal: AbortSignal): (name: str
     // Each use of these is checked by the service itself: a rule on the service as a whole is only needed to forbid it.
     if (CHECKED_BY_USE.includes(name)) permissions.checkUnlessUnsaid(`service:${name}`, 'execute')
     else permissions.check(`service:${name}`, 'execute')
-    if (!made.has(name)) made.set(name, factory({ name: manifest.name, version: manifest.version, folder, logger, permissions, signal }))
+    if (!made.has(name))
+      made.set(
+        name,
+        factory({
+          name: manifest.name,
+          version: manifest.version,
+          folder,
+          logger,
+          permissions,
+          maxDiskMb: manifest.resources.maxDiskMb,
+          signal,
+        }),
+      )
     return made.get(name)
   }
 }

@@ -1,6 +1,7 @@
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
 import type { TLocalizedValidationError } from 'typebox/error'
+import * as Schema from 'typebox/schema'
 import { Settings } from 'typebox/system'
 import type { Issue } from '../../../errors/index.ts'
 
@@ -10,11 +11,32 @@ export type PayloadCheck = (payload: unknown) => readonly Issue[]
 /** Compiles a schema. Throws what TypeBox throws for one that can't be compiled. */
 export function compileCheck(schema: TSchema, root = '/payload'): PayloadCheck {
   const validator = Compile(schema)
+  return checkOf(
+    (payload) => validator.Check(payload),
+    (payload) => validator.Errors(payload),
+    root,
+  )
+}
+
+/** The same without compiling: slower, but no code is made of a schema that comes from somebody who is not trusted. */
+export function interpretCheck(schema: object): PayloadCheck {
+  return checkOf(
+    (payload) => Schema.Check(schema, payload),
+    (payload) => Schema.Errors(schema, payload)[1],
+    '/payload',
+  )
+}
+
+function checkOf(
+  fits: (payload: unknown) => boolean,
+  errors: (payload: unknown) => TLocalizedValidationError[],
+  root: string,
+): PayloadCheck {
   return (payload) =>
-    validator.Check(payload)
+    fits(payload)
       ? []
       : issuesOf(
-          errorsOf(() => validator.Errors(payload)),
+          errorsOf(() => errors(payload)),
           payload,
           root,
         )

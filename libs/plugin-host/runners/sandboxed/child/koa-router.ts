@@ -1,0 +1,2 @@
+export * from '@koa/router'
+export { default } from '@koa/router'

@@ -1,0 +1,2 @@
+export * from 'typebox/value'
+export { default } from 'typebox/value'

@@ -1,0 +1,180 @@
+import { realpath, rm } from 'node:fs/promises'
+import { pathToFileURL } from 'node:url'
+import { XCoreError, messageOf } from '../../../errors/index.ts'
+import type { Logger } from '../../../telemetry/logger.ts'
+import type { LoadedPlugin, PluginSource, Runner } from '../../runner.ts'
+import { handedOver, serviceDirectory } from '../trusted/runner.ts'
+import { makeBundleFolder } from './host/bundle-folder.ts'
+import { bundlePlugin } from './host/bundle-plugin.ts'
+import { bundleProgram } from './host/bundle-program.ts'
+import { engineOperations } from './host/calls.ts'
+import type { Operation } from './host/calls.ts'
+import type { Work } from './host/end.ts'
+import { scheduleOperations } from './host/schedules.ts'
+import { databaseOperations } from './host/transactions.ts'
+import type { SubscriptionFrame } from './wire/frames.ts'
+import { fetchOperation } from './host/fetch.ts'
+import { findTools, readUidMap } from './host/detect.ts'
+import { SandboxedPlugin } from './host/plugin.ts'
+import { probe } from './host/probe.ts'
+import type { Probed } from './host/probe.ts'
+import { sandboxRoutes } from './host/routes.ts'
+import { serviceOperation } from './host/services.ts'
+import { Supervisor } from './host/supervisor.ts'
+import { atLeast } from './host/rings.ts'
+import type { LaunchPlan, Ring, SystemTools } from './host/rings.ts'
+import { sandboxUid } from './host/uids.ts'
+
+export interface SandboxedRunnerOptions {
+  /** The least ring that a plugin may run in; below it `sandbox_unsupported`. Default: `permission`. */
+  readonly require?: Ring
+  /** The ring to use, for tests of the weaker ones. Default: the strongest that this machine has. */
+  readonly ring?: Ring
+  readonly logger: Logger
+  /** Counts each start after the first one, by why the one before ended. */
+  readonly onRestart?: (plugin: string, reason: string) => void
+}
+
+/** All that the sandboxed code may ask for. */
+function operationsOf(source: PluginSource, own: Supervisor): Readonly<Record<string, Operation>> {
+  const { manifest, permissions, platform, now } = source
+  const contextOf = (work: Work) => own.contextOf(work)
+  const services = serviceDirectory(source, own.gone)
+  const context = {
+    plugin: manifest.name,
+    permissions,
+    platform,
+    now,
+    contextOf,
+    async subscribe(subscription: SubscriptionFrame) {
+      permissions.check(`events:${subscription.pattern}`, 'subscribe')
+      await own.subscribe(subscription)
+    },
+    unsubscribe: (id: string) => own.unsubscribe(id),
+  }
+  return {
+    ...engineOperations(context),
+    ...databaseOperations({ ...context, db: () => services('db'), transactionOf: (work) => contextOf(work).transaction }),
+    ...scheduleOperations({ manifest, permissions, registry: platform.schedules, collect: (schedules) => own.collect(schedules), now }),
+    fetch: fetchOperation({ manifest, permissions, contextOf, now }),
+    service: serviceOperation(services),
+  }
+}
+
+/** A runner with what it owns: bundles on disk, users. */
+export interface SandboxedRunner extends Runner, AsyncDisposable {
+  /** Supervisors of the plugins that are loaded, for tests and benches. */
+  readonly supervisors: ReadonlyMap<string, Supervisor>
+}
+
+interface Ground {
+  readonly folder: string
+  readonly program: string
+  readonly node: string
+  readonly tools: SystemTools
+  readonly uidMap: string
+  readonly probed: Probed
+}
+
+/** Makes it possible to run plugins in processes of their own. Nothing is prepared before the first plugin asks for it. */
+export function createSandboxedRunner(options: SandboxedRunnerOptions): SandboxedRunner {
+  const supervisors = new Map<string, Supervisor>()
+  let ground: Promise<Ground> | undefined
+  let lastSlot = 0
+
+  async function prepare(): Promise<Ground> {
+    if (process.platform !== 'linux') {
+      throw new XCoreError(
+        'sandbox_unsupported',
+        `sandboxed plugins need Linux, found ${process.platform}; use \`execution_mode: trusted\` if you trust the code`,
+      )
+    }
+    const folder = await makeBundleFolder()
+    try {
+      const [program, node, tools, uidMap] = await Promise.all([
+        bundleProgram(`${folder}/program`),
+        realpath(process.execPath),
+        findTools(),
+        readUidMap(),
+      ])
+      const uid = process.getuid?.() === 0 ? sandboxUid(process.pid, lastSlot++, uidMap) : null
+      const probed = await probe({ node, program, tools, uid, ...(options.ring === undefined ? {} : { only: options.ring }) })
+      const level = probed.ring === 'permission' ? 'warn' : 'info'
+      options.logger[level]({ ring: probed.ring, node, missing: probed.missing }, `Sandboxed plugins run in the ring ${probed.ring}`)
+      return { folder, program, node, tools, uidMap, probed }
+    } catch (thrown) {
+      await rm(folder, { recursive: true, force: true })
+      throw thrown
+    }
+  }
+
+  async function load(source: PluginSource): Promise<LoadedPlugin> {
+    const { manifest } = source
+    const { folder, program, node, tools, uidMap, probed } = await (ground ??= prepare())
+    const least = options.require ?? 'permission'
+    if (!atLeast(probed.ring, least)) {
+      throw new XCoreError(
+        'sandbox_unsupported',
+        `plugin ${manifest.name}: sandbox.require is ${least}, but this machine reaches ${probed.ring} only (${probed.missing.join('; ')})`,
+      )
+    }
+    const bundle = await bundlePlugin(source.folder, manifest.entryPoint, folder)
+    const slot = lastSlot++
+    const plan: LaunchPlan = {
+      ring: probed.ring,
+      node,
+      program,
+      bundle: bundle.path,
+      maxMemoryMb: manifest.resources.maxMemoryMb,
+      uid: probed.ring === 'permission' || process.getuid?.() !== 0 ? null : sandboxUid(process.pid, slot, uidMap),
+      tools,
+    }
+    const { permissions } = source
+    const supervisor = new Supervisor({
+      source,
+      ring: probed.ring,
+      now: () => Date.now(),
+      onRestart: (reason) => options.onRestart?.(manifest.name, reason),
+      process: (previousState) => ({
+        plan,
+        logger: source.logger,
+        bootMs: 10_000,
+        init: {
+          plugin: manifest.name,
+          version: manifest.version,
+          bundle: pathToFileURL(bundle.path).href,
+          entryPoint: manifest.entryPoint,
+          env: source.env,
+          config: manifest.config,
+          maxAttempts: manifest.runtime.retry.maxAttempts,
+          deadlines: source.deadlines,
+          services: [...Object.keys(source.services), 'scheduler'],
+          previousState,
+          permissions: manifest.permissions === null ? null : [...manifest.permissions],
+          level: source.logger.level,
+        },
+      }),
+      operations: (own) => operationsOf(source, own),
+    })
+    try {
+      await supervisor.load(await handedOver(source))
+      for (const { pattern } of supervisor.subscriptions()) permissions.check(`events:${pattern}`, 'subscribe')
+    } catch (thrown) {
+      await supervisor.unload('shutdown').catch(() => {})
+      if (thrown instanceof XCoreError && thrown.code !== 'internal_error') throw thrown
+      throw new XCoreError('plugin_load_failed', `plugin ${manifest.name} could not be loaded: ${messageOf(thrown)}`, { cause: thrown })
+    }
+    supervisors.set(manifest.name, supervisor)
+    const middleware = supervisor.loaded.routes ? sandboxRoutes(supervisor, manifest.resources.timeoutSeconds) : null
+    return new SandboxedPlugin(supervisor, middleware)
+  }
+
+  return {
+    supervisors,
+    load,
+    async [Symbol.asyncDispose]() {
+      const made = await ground?.catch(() => undefined)
+      if (made !== undefined) await rm(made.folder, { recursive: true, force: true })
+    },
+  }
+}
