@@ -80,7 +80,7 @@ begin
         when 'array' then array(select jsonb_array_elements_text(param))::text
         else param #>> '{}' end
       from jsonb_array_elements(step -> 'params') with ordinality as params(param, nth) order by nth);
-    execute step ->> 'text' using p[1], p[2], p[3], p[4];
+    execute step ->> 'text' using p[1], p[2], p[3], p[4], p[5], p[6], p[7], p[8];
     get diagnostics touched = row_count;
     if touched <> (step ->> 'rows')::bigint then
       raise exception using errcode = 'XC001', message = step ->> 'label',

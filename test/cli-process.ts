@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import type { ChildProcess } from 'node:child_process'
+import type { ChildProcess, ChildProcessWithoutNullStreams } from 'node:child_process'
 import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -21,9 +21,13 @@ export interface CliResult {
   readonly stderr: string
 }
 
+export function spawnCli(args: readonly string[], options: CliOptions): ChildProcessWithoutNullStreams {
+  return spawn(process.execPath, [XCORE, ...args], { cwd: options.cwd, env: cleanEnv(options.env), stdio: 'pipe' })
+}
+
 /** Runs `xcore …` as a real process to its end. */
 export async function runCli(args: readonly string[], options: CliOptions): Promise<CliResult> {
-  const child = spawn(process.execPath, [XCORE, ...args], { cwd: options.cwd, env: cleanEnv(options.env), stdio: 'pipe' })
+  const child = spawnCli(args, options)
   const closed = new Promise<number | null>((resolve, reject) => child.once('close', resolve).once('error', reject))
   child.stdin.end(options.input ?? '')
   const [code, stdout, stderr] = await Promise.all([closed, text(child.stdout), text(child.stderr)])
@@ -44,11 +48,7 @@ export interface RunningCli extends AsyncDisposable {
 
 /** Starts a service and waits until it tells its URL. Disposing kills it. */
 export async function startCli(args: readonly string[], options: CliOptions): Promise<RunningCli> {
-  const child = spawn(process.execPath, [XCORE, ...args], {
-    cwd: options.cwd,
-    env: cleanEnv(options.env),
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = spawnCli(args, options)
   const lines: string[] = []
   const watchers = new Set<(line: string) => void>()
   createInterface({ input: child.stdout }).on('line', (line) => {

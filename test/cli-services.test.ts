@@ -3,9 +3,10 @@ import { fork } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { testDatabase } from '../libs/postgres/testing/index.ts'
-import { runCli, startCli, testFolder } from './cli-process.ts'
+import { runCli, spawnCli, startCli, testFolder } from './cli-process.ts'
 import type { RunningCli, TestFolder } from './cli-process.ts'
 
 const PLUGIN = `
@@ -117,6 +118,7 @@ test('the client commands talk to a running XCore', async () => {
   assert.equal(called.code, 0, called.stderr)
   const { job_id: jobId, result } = JSON.parse(called.stdout)
   assert.equal(result.message, 'pong')
+  assert.match((await xcore('call', 'probe', 'ping', '--wait', '{"any": 1}')).stdout, /"message": "pong"/)
   const failed = await xcore('call', 'probe', 'fail', '--wait')
   assert.equal(failed.code, 1)
   assert.match(failed.stdout, /"code": "refused"/)
@@ -130,7 +132,7 @@ test('the client commands talk to a running XCore', async () => {
   assert.deepEqual(JSON.parse(emitted.stdout).jobs, [])
 
   const list = JSON.parse((await xcore('jobs', 'list', '--json')).stdout)
-  assert.equal(list.jobs.length, 3)
+  assert.equal(list.jobs.length, 4)
   const waiting = list.jobs.find((job: { state: string }) => job.state === 'scheduled')
   assert.match((await xcore('jobs', 'cancel', waiting.job_id)).stdout, /^cancelled /)
   assert.equal((await xcore('jobs', 'cancel', jobId)).code, 1)
@@ -162,6 +164,31 @@ test('a forgotten rejection or a throw in a timer of a plugin is logged with a h
   }
   assert.equal((await call(service, 'ping', 10)).status, 200)
   await stop(service)
+})
+
+test('a signal during the start ends it with 0, and what it had opened is closed', async () => {
+  await using folder = await probeFolder()
+  await folder.write({
+    'plugins/waits/plugin.yaml': 'name: waits\nversion: 1.0.0\n',
+    'plugins/waits/src/main.ts': `
+import { TrustedBase } from '@xcore/sdk'
+export default class Waits extends TrustedBase {
+  override async onLoad() {
+    process.stderr.write('loading\\n')
+    await new Promise((resolve) => setTimeout(resolve, 1_000))
+  }
+}
+`,
+  })
+  const child = spawnCli(['start'], { cwd: folder.path, env: ANY_PORT })
+  const ended = new Promise((resolve) => child.once('close', resolve))
+  await new Promise((resolve) => child.stderr.once('data', resolve))
+  child.kill('SIGTERM')
+  const [stdout, code] = await Promise.all([text(child.stdout), ended])
+  assert.equal(code, 0)
+  assert.match(stdout, /Stopping on SIGTERM/)
+  assert.doesNotMatch(stdout, /Listening/)
+  assert.ok(!existsSync(join(folder.path, '.xcore/postgres/cluster/postmaster.pid')))
 })
 
 test('when nobody reads the log any more the process stops, and does not talk to itself', async () => {

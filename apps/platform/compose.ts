@@ -67,7 +67,7 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
   if (applied.length > 0) logger.info({ migrations: applied }, 'The database was brought up to date')
   signal.throwIfAborted()
 
-  const database = openDatabase(stack, { url, applicationName: `xcore ${role}`, max: 10, logger })
+  const database = openDatabase(stack, { url, applicationName: `xcore ${role}`, max: 10, byKey: true, logger })
   // Before anything is written: a database that rested for long has no partition for today.
   await ensurePartitions(database)
   const notifications = createNotifications({ url, logger })
@@ -88,6 +88,7 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
     hostEnv: process.env,
     logger,
     metrics,
+    forgetGone: role === 'standalone',
     onDenied: denials.record,
     onNews: (each) => news.tell(each),
     databases: db,
@@ -156,7 +157,14 @@ function openQueue(stack: AsyncDisposableStack, driver: QueueDriver, parts: Queu
   }
   const { url, database, notifications, logger, role } = parts
   // A claim that a crash of Postgres forgets only makes its job run again: it need not wait for the disk.
-  const claims = openDatabase(stack, { url, applicationName: `xcore ${role} claims`, max: 4, synchronousCommit: 'off', logger })
+  const claims = openDatabase(stack, {
+    url,
+    applicationName: `xcore ${role} claims`,
+    max: 4,
+    byKey: true,
+    synchronousCommit: 'off',
+    logger,
+  })
   const queue = createPgBossQueue({ url, database, claims, notifications, logger })
   stack.defer(() => queue.stop())
   return queue

@@ -29,7 +29,10 @@ export async function startRedis(): Promise<RedisServer | undefined> {
   })
   const { pid } = server
   if (pid === undefined) throw new Error('redis-server did not start')
+  const killNow = () => server.kill('SIGKILL')
+  process.once('exit', killNow) // also when the bench ends by an error
   const stop = async () => {
+    process.off('exit', killNow)
     if (server.exitCode === null && server.signalCode === null) {
       server.kill('SIGTERM')
       await once(server, 'exit')

@@ -89,6 +89,8 @@ async function hear(part: Part, message: ParentMessage): Promise<void> {
 }
 
 process.on('unhandledRejection', fail)
+// The bench has gone, or has been told that all is closed.
+process.once('disconnect', () => process.exit())
 try {
   const part = await openers[assignment.role]()
   process.on('message', (message: ParentMessage) => void hear(part, message).catch(fail))

@@ -24,7 +24,7 @@ export interface ConsumerOptions extends JobRunContext {
 
 /**
  * Runs the jobs of one plugin in this process. It claims when slots are free and jobs may be waiting: never more than the free
- * slots and the rate tokens. One claim is under way at a time; what becomes free meanwhile makes the next claim larger.
+ * slots and the rate tokens. What becomes free while a claim is under way makes the next one larger.
  */
 export interface Consumer {
   readonly plugin: PluginName
@@ -44,6 +44,8 @@ export interface Consumer {
 const LARGEST_CLAIM = 500
 /** Outcomes that may wait to be recorded beyond the slots: bounds memory while Postgres is slower than the handlers. */
 const UNSETTLED_ALLOWANCE = 2_000
+/** A second claim overlaps the first while the queue gives all that is asked for and half a batch fits. */
+const CLAIM_LANES = 2
 const PAUSE_AFTER_ERROR_MS = 1_000
 
 export function createConsumer(options: ConsumerOptions): Consumer {
@@ -52,7 +54,10 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   const seats = createSeats({ plugin: name, slots, calls: options.calls, concurrency: () => concurrency, onRoom: pump })
   const held = new Map<JobId, JobRun>()
   let paused = true
-  let claiming = false
+  /** Claims under way. */
+  let claiming = 0
+  /** The last claim brought all it asked for: there is more. */
+  let plenty = false
   /** Set by a hint that jobs may be waiting, cleared by a claim that found fewer than it asked for. */
   let hopeful = true
   let timer: NodeJS.Timeout | undefined
@@ -68,15 +73,17 @@ export function createConsumer(options: ConsumerOptions): Consumer {
 
   function pump(): void {
     seats.resume()
-    if (paused || claiming || !hopeful) return
+    const another = claiming > 0
+    if (paused || claiming >= CLAIM_LANES || !(another ? plenty : hopeful)) return
     const plugin = options.plugins.find(name)
     if (plugin === undefined) return
     concurrency = plugin.limits.concurrency
     const room = Math.min(seats.room(), LARGEST_CLAIM, UNSETTLED_ALLOWANCE + plugin.limits.concurrency - held.size)
-    if (room <= 0) return
-    claiming = true
+    if (room <= 0 || (another && room < LARGEST_CLAIM / 2)) return
+    claiming++
     seats.reserve(room)
     void claim(plugin, room)
+    pump()
   }
 
   async function claim(plugin: RunnablePlugin, room: number): Promise<void> {
@@ -87,7 +94,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       const granted = await lease(plugin, room)
       if (granted === 0) return
       const claims = await queue.claim(name, granted)
-      if (claims.length === granted) hopeful = true
+      plenty = claims.length === granted
+      if (plenty) hopeful = true
       if (claims.length < granted) await giveBack(plugin, granted - claims.length)
       for (const ready of await prepare(claims)) {
         start(plugin, ready.claim, ready.job)
@@ -97,7 +105,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       logger.warn({ err, plugin: name }, 'claiming jobs failed; it is tried again')
       later(PAUSE_AFTER_ERROR_MS)
     } finally {
-      claiming = false
+      claiming--
       seats.release(unused)
       pump()
       settleIdle()
@@ -122,6 +130,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
 
   function later(ms: number): void {
     clearTimeout(timer)
+    // A claim that was under way when it was paused: the timer, of up to the limit's period, would keep the process alive.
+    if (paused) return
     timer = setTimeout(wake, Math.max(1, Math.ceil(ms)))
   }
 
@@ -140,6 +150,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     const strays: Claim[] = []
     const lost: Promise<void>[] = []
     for (const claim of claims) {
+      // This process runs it still, and was only taken for lost: the run goes on under the new claim.
+      if (held.has(claim.jobId)) continue
       const job = jobs.get(claim.jobId)
       if (job === undefined || isTerminal(job.state)) strays.push(claim)
       else if (!claim.lost) ready.push({ claim, job })
@@ -168,10 +180,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     const seat = seats.sit()
     const run = runJob(options, plugin, claim, job, (on, work) => seats.whileWaiting(seat, on, work))
     held.set(job.id, run)
-    gauge(plugin)
     void run.ended.then((how) => {
       seats.leave(seat)
-      gauge(plugin)
       // What must be handed back stays held until stop() has done so.
       if (how !== 'hand back') void run.over.then(() => drop(run))
       pump()
@@ -184,13 +194,13 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     settleIdle()
   }
 
-  function gauge(plugin: RunnablePlugin): void {
-    metrics.workerSlots.set({ plugin: name }, plugin.limits.concurrency)
+  function gauge(): void {
+    metrics.workerSlots.set({ plugin: name }, options.plugins.find(name)?.limits.concurrency ?? 0)
     metrics.workerSlotsBusy.set({ plugin: name }, seats.taken)
   }
 
   function settleIdle(): void {
-    if (claiming || held.size > 0) return
+    if (claiming > 0 || held.size > 0) return
     for (const resolve of idle.splice(0)) resolve()
     if (paused) for (const off of attached.splice(0)) off()
   }
@@ -200,7 +210,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     start() {
       if (!paused) return wake()
       paused = false
-      unlisten.push(queue.onReady(name, wake))
+      unlisten.push(queue.onReady(name, wake), metrics.onCollect(gauge))
       if (attached.length === 0) attached.push(slots.onFree(pump), options.calls.onBegin(name, pump))
       wake()
     },
@@ -216,6 +226,6 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       run?.abort(reason)
       return run !== undefined
     },
-    drained: () => (!claiming && held.size === 0 ? Promise.resolve() : new Promise((resolve) => idle.push(resolve))),
+    drained: () => (claiming === 0 && held.size === 0 ? Promise.resolve() : new Promise((resolve) => idle.push(resolve))),
   }
 }

@@ -55,12 +55,18 @@ export function createConsumers(options: ConsumersOptions): Consumers {
   let stopping = false
   let beat: NodeJS.Timeout | undefined
   let beating: Promise<void> = Promise.resolve()
+  const heartbeatMs = (options.heartbeatSeconds ?? 5) * 1000
 
   const all = () => [...consumers.values(), ...ending]
   const held = () => all().flatMap((consumer) => consumer.held())
 
+  // A claim counts as the first beat, and what is being settled leaves the queue in a moment: beating for those would cost a write each
+  // and meet the settling transaction on the same rows in another order (deadlocks were seen).
   async function heartbeat(): Promise<void> {
-    const claims = held().map((run) => run.claim)
+    const old = options.clock.now() - heartbeatMs
+    const claims = held()
+      .filter((run) => (run.settlingSince ?? run.startedAt) <= old)
+      .map((run) => run.claim)
     if (claims.length === 0) return
     try {
       await queue.heartbeat(claims)
@@ -116,7 +122,7 @@ export function createConsumers(options: ConsumersOptions): Consumers {
         const consumer = consumerFor(name)
         if (consumer !== undefined) run(consumer)
       }
-      beat = setInterval(() => (beating = heartbeat()), (options.heartbeatSeconds ?? 5) * 1000)
+      beat = setInterval(() => (beating = heartbeat()), heartbeatMs)
     },
 
     async stop(deadlineMs) {

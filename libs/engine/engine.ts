@@ -94,9 +94,9 @@ export function createEngine(options: EngineOptions): RunningEngine {
     logger,
     onCommit,
     transactional,
-    onSettled(jobs) {
-      waiters.settled(jobs.filter((job) => isTerminal(job.state)))
-      kernel.settled(jobs)
+    onSettled(ends) {
+      waiters.settled(ends.filter((end) => end.terminal && waiters.wants(end.before)).map((end) => end.job))
+      kernel.settled(ends.filter((end) => end.state === 'dead').map((end) => end.job))
     },
   })
   const { submit, emit, stageSubmit, stageEmit } = createSubmitter({ acceptance, transactional, plugins, metrics, clock, ids })

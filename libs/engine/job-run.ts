@@ -26,6 +26,10 @@ export interface JobRunContext {
 export interface JobRun {
   readonly claim: Claim
   readonly job: StoredJob
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  /** Since when its outcome waits to be recorded. */
+  readonly settlingSince: number | undefined
   /** The handler is over or was given up: its slot is free. Resolves to what must be handed back to the queue, if anything. */
   readonly ended: Promise<'settling' | 'dropped' | 'hand back'>
   /** The outcome is recorded (or will never be). */
@@ -66,12 +70,14 @@ export function runJob(
   })
 
   const recorded = Promise.withResolvers<void>()
+  let settlingSince: number | undefined
   const ended = attempt.ended.then((end) => {
     if (end.kind === 'aborted') {
       recorded.resolve()
       return end.reason === 'shutdown' ? ('hand back' as const) : ('dropped' as const)
     }
     const finishedAt = clock.now()
+    settlingSince = finishedAt
     if (end.kind === 'timed_out') {
       metrics.handlersAbandonedTotal.inc(labels)
       logger().warn(
@@ -124,7 +130,17 @@ export function runJob(
     metrics.jobEndToEndSeconds.observe(labels, Math.max(0, finishedAt - job.requestedAt.getTime()) / 1000)
   }
 
-  return { claim, job: stored, ended, over: recorded.promise, abort: (reason) => attempt.abort(reason) }
+  return {
+    claim,
+    job: stored,
+    startedAt,
+    get settlingSince() {
+      return settlingSince
+    },
+    ended,
+    over: recorded.promise,
+    abort: (reason) => attempt.abort(reason),
+  }
 }
 
 function resultOf(end: Exclude<AttemptEnd, { kind: 'aborted' }>, timeoutSeconds: number): HandlerResult {

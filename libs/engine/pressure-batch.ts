@@ -3,11 +3,10 @@ export type Settled<Result> = { readonly ok: true; readonly value: Result } | { 
 
 export interface PressureBatchOptions {
   readonly maxItems: number
-  /**
-   * How many flushes may be under way at once. A further one starts only when at least half a batch waits, so that batches do not
-   * shrink as lanes are added. Default 1.
-   */
+  /** How many flushes may be under way at once. Default 1. */
   readonly lanes?: number
+  /** A further flush starts only when so many items wait, so that batches do not shrink as lanes are added. Default: half a batch. */
+  readonly laneAt?: number
 }
 
 interface Pending<Item, Result> {
@@ -25,6 +24,7 @@ export class PressureBatch<Item, Result> {
   readonly #flush: (items: readonly Item[]) => Promise<readonly Settled<Result>[]>
   readonly #maxItems: number
   readonly #lanes: number
+  readonly #laneAt: number
   #waiting: Pending<Item, Result>[] = []
   #flying = 0
   #scheduled = false
@@ -35,6 +35,7 @@ export class PressureBatch<Item, Result> {
     this.#flush = flush
     this.#maxItems = options.maxItems
     this.#lanes = options.lanes ?? 1
+    this.#laneAt = options.laneAt ?? options.maxItems / 2
   }
 
   /** Items that wait or are being flushed. */
@@ -64,7 +65,7 @@ export class PressureBatch<Item, Result> {
   }
 
   #laneFree(): boolean {
-    return this.#flying === 0 || (this.#flying < this.#lanes && this.#waiting.length >= this.#maxItems / 2)
+    return this.#flying === 0 || (this.#flying < this.#lanes && this.#waiting.length >= this.#laneAt)
   }
 
   async #fly(batch: readonly Pending<Item, Result>[]): Promise<void> {

@@ -1,9 +1,9 @@
 import { evolve } from '../event-log/index.ts'
 import type { StoredJob } from '../event-log/index.ts'
-import { recordOutcomes } from '../event-log/record-outcomes.ts'
+import { FENCED_STATE, recordAllOutcomes, recordOutcomes } from '../event-log/record-outcomes.ts'
 import type { OutcomeRow } from '../event-log/record-outcomes.ts'
 import { sqlState } from '../postgres/connection.ts'
-import type { Database } from '../postgres/sql.ts'
+import type { Database, Tx } from '../postgres/sql.ts'
 import type { Claim, Queue, RetryEntry } from '../queue/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import { PressureBatch } from './pressure-batch.ts'
@@ -21,7 +21,17 @@ export interface Settlement {
 }
 
 /** `fenced`: the attempt was not the current one any more (cancelled, or lost and run elsewhere); nothing was written. */
-export type SettleResult = { readonly fenced: true } | { readonly fenced: false; readonly job: StoredJob }
+export type SettleResult = { readonly fenced: true } | RecordedEnd
+
+/** An end that was recorded. `job`, as the read model now has it, is made when asked for: for most jobs nobody does. */
+export interface RecordedEnd {
+  readonly fenced: false
+  readonly before: StoredJob
+  /** Not to be tried again. */
+  readonly terminal: boolean
+  readonly state: OutcomeRow['state']
+  readonly job: StoredJob
+}
 
 export interface Settler {
   /** Resolves once committed. Keeps trying while the database is away; rejects only after `stop`. */
@@ -38,12 +48,10 @@ export interface SettlerOptions {
   readonly database: Database
   readonly queue: Queue
   readonly logger: Logger
-  readonly onSettled: (jobs: readonly StoredJob[]) => void
+  readonly onSettled: (ends: readonly RecordedEnd[]) => void
   /** Called for each batch that committed. */
   readonly onCommit?: (logRows: number, seconds: number) => void
 }
-
-class FencedSome extends Error {}
 
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 2_000
@@ -56,28 +64,29 @@ export function createSettler(options: SettlerOptions): Settler {
   const { database, queue, logger } = options
   const stopping = new AbortController()
 
-  // In nearly all batches every outcome passes the fence, so log and queue are written in one round trip on that assumption;
-  // a batch in which one was fenced is rolled back and done again in two.
+  // In nearly all batches every outcome passes the fence, so log, queue and COMMIT leave together on that assumption; a batch in which one
+  // was fenced fails as a whole and is done again with a look in between.
   async function commit(items: readonly Settlement[]): Promise<ReadonlySet<string>> {
     const started = performance.now()
-    const passed = await database
-      .transaction((tx) => write(tx, items, true))
-      .catch((error: unknown) => {
-        if (error instanceof FencedSome) return database.transaction((tx) => write(tx, items, false))
-        throw error
-      })
+    const passed = await allAtOnce(items).catch((error: unknown) => {
+      if (sqlState(error) === FENCED_STATE) return database.transaction((tx) => stepByStep(tx, items))
+      throw error
+    })
     options.onCommit?.(passed.size, (performance.now() - started) / 1000)
     return passed
   }
 
-  async function write(tx: Parameters<Parameters<Database['transaction']>[0]>[0], items: readonly Settlement[], together: boolean) {
+  async function allAtOnce(items: readonly Settlement[]): Promise<ReadonlySet<string>> {
     const rows = items.map((item) => item.row)
-    if (together) {
-      const [passed] = await Promise.all([recordOutcomes(tx, rows), ...queueWrites(tx, items)])
-      if (passed.size < items.length) throw new FencedSome()
-      return passed
-    }
-    const passed = await recordOutcomes(tx, rows)
+    await database.atOnce((tx) => Promise.all([recordAllOutcomes(tx, rows), ...queueWrites(tx, items)]))
+    return new Set(rows.map((row) => row.id))
+  }
+
+  async function stepByStep(tx: Tx, items: readonly Settlement[]): Promise<ReadonlySet<string>> {
+    const passed = await recordOutcomes(
+      tx,
+      items.map((item) => item.row),
+    )
     await Promise.all(
       queueWrites(
         tx,
@@ -87,7 +96,7 @@ export function createSettler(options: SettlerOptions): Settler {
     return passed
   }
 
-  function queueWrites(tx: Parameters<Queue['acknowledge']>[0], items: readonly Settlement[]): Promise<void>[] {
+  function queueWrites(tx: Tx, items: readonly Settlement[]): Promise<void>[] {
     const { done, retries } = split(items)
     return [...(done.length > 0 ? [queue.acknowledge(tx, done)] : []), ...(retries.length > 0 ? [queue.retry(tx, retries)] : [])]
   }
@@ -99,10 +108,8 @@ export function createSettler(options: SettlerOptions): Settler {
         const passed = await commit(items)
         const { done, retries } = split(items.filter((item) => passed.has(item.row.id)))
         await queue.settled(done, retries)
-        const results = items.map((item): SettleResult =>
-          passed.has(item.row.id) ? { fenced: false, job: after(item) } : { fenced: true },
-        )
-        options.onSettled(results.flatMap((result) => (result.fenced ? [] : [result.job])))
+        const results = items.map((item): SettleResult => (passed.has(item.row.id) ? recordedEnd(item) : { fenced: true }))
+        options.onSettled(results.filter((result) => !result.fenced))
         return results.map((value) => ({ ok: true, value }))
       } catch (error) {
         if (/^2[23]/.test(sqlState(error) ?? '')) return oneByOne(items, error)
@@ -137,9 +144,9 @@ export function createSettler(options: SettlerOptions): Settler {
     settle: (settlement) => batch.add(settlement),
     async settleWith(transaction, settlement) {
       if ((await options.transactional.commit(transaction, settlement)) === 'fenced') return { fenced: true }
-      const job = after(settlement)
-      options.onSettled([job])
-      return { fenced: false, job }
+      const end = recordedEnd(settlement)
+      options.onSettled([end])
+      return end
     },
     drained: () => batch.drained(),
     stop: () => stopping.abort(new Error('the settler was stopped before the outcome could be recorded')),
@@ -170,6 +177,19 @@ function split(items: readonly Settlement[]): { done: Claim[]; retries: RetryEnt
 
 function retryAt(row: OutcomeRow): Date {
   return row.type === 'job.attempt_failed' && row.data.retry_at !== undefined ? new Date(row.data.retry_at) : new Date()
+}
+
+function recordedEnd(item: Settlement): RecordedEnd {
+  let job: StoredJob | undefined
+  return {
+    fenced: false,
+    before: item.job,
+    terminal: item.row.state !== 'retrying',
+    state: item.row.state,
+    get job() {
+      return (job ??= after(item))
+    },
+  }
 }
 
 /** The job as the read model now has it, without reading it back: the same fold. */

@@ -22,6 +22,6 @@ function plain(value: unknown, label: string, index: number): string | null | re
   if (value === null || value === undefined) return null
   if (typeof value === 'string') return value
   if (typeof value === 'number' || typeof value === 'boolean') return String(value)
-  if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value
+  if (Array.isArray(value) && value.every((item) => typeof item === 'string' || typeof item === 'number')) return value.map(String)
   throw new TypeError(`statement "${label}": parameter ${index + 1} cannot be carried into a plugin's transaction`)
 }

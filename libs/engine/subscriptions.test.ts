@@ -23,9 +23,18 @@ after(async () => {
 
 const MAIL = pluginName('mail')
 const AUDIT = pluginName('audit')
-const subscription = (id: string, pattern: string, extra: Partial<Subscription> = {}): Subscription => ({ plugin: MAIL, id, pattern, priority: 50, once: false, maxAttempts: 3, ...extra })
+const subscription = (id: string, pattern: string, extra: Partial<Subscription> = {}): Subscription => ({
+  plugin: MAIL,
+  id,
+  pattern,
+  priority: 50,
+  once: false,
+  maxAttempts: 3,
+  ...extra,
+})
 const epoch = async () => (await db.run<{ value: string }>(`select value from xcore.epochs where name = 'subscriptions'`))[0]?.value
-const matching = async (subscribers: Subscribers, name: string) => (await subscribers.matching(db, name)).map(({ plugin, id }) => `${plugin}/${id}`)
+const matching = async (subscribers: Subscribers, name: string) =>
+  (await subscribers.matching(db, name)).map(({ plugin, id }) => `${plugin}/${id}`)
 
 describe('subscriptions', () => {
   test('a change is seen by every process at its next event', async () => {

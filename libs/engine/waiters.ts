@@ -12,6 +12,8 @@ import type { Logger } from '../telemetry/logger.ts'
 export interface Waiters {
   /** Resolves with the terminal job, or undefined when the time is up or `signal` aborts. */
   wait(id: JobId, timeoutMs: number, signal?: AbortSignal): Promise<StoredJob | undefined>
+  /** Whether somebody waits for the outcome, here or elsewhere. */
+  wants(job: StoredJob): boolean
   /** Jobs that were settled in this process; those awaited elsewhere are announced. */
   settled(jobs: readonly StoredJob[]): void
   stop(): Promise<void>
@@ -81,6 +83,7 @@ export function createWaiters(options: WaitersOptions): Waiters {
 
   return {
     wait(id, timeoutMs, signal) {
+      if (signal?.aborted === true) return Promise.resolve(undefined)
       return new Promise((done) => {
         const resolvers = waiting.get(id) ?? new Set()
         waiting.set(id, resolvers.add(finish))
@@ -99,6 +102,8 @@ export function createWaiters(options: WaitersOptions): Waiters {
         }
       })
     },
+
+    wants: (job) => job.meta.awaited === true || waiting.has(job.id),
 
     settled(jobs) {
       const elsewhere: JobId[] = []

@@ -17,7 +17,15 @@ export interface ConnectionOptions {
   readonly lockTimeoutMs?: number
   /** `off` only for writes that may be lost in a crash. Default: the server's setting. */
   readonly synchronousCommit?: 'on' | 'off'
+  /**
+   * For connections whose statements reach rows by key only: the planner is kept from scanning whole tables. A prepared statement keeps the
+   * plan that was best while its table was empty; without this a table that fills in the minute before it is analysed is read from end to
+   * end by every batch. Default false.
+   */
+  readonly byKey?: boolean
 }
+
+const BY_KEY = ['enable_seqscan', 'enable_hashjoin', 'enable_mergejoin'].map((setting) => `-c ${setting}=off`)
 
 const IDLE_IN_TRANSACTION_MS = 60_000
 /** How much longer than the server's own limit the client waits before it calls the connection dead. */
@@ -28,6 +36,7 @@ export function clientConfig(options: ConnectionOptions): ClientConfig {
   const statementTimeout = options.statementTimeoutMs ?? 30_000
   const settings = [`-c search_path=${SCHEMA},public`]
   if (options.synchronousCommit !== undefined) settings.push(`-c synchronous_commit=${options.synchronousCommit}`)
+  if (options.byKey === true) settings.push(...BY_KEY)
   const { url, ownOptions } = splitOptions(options.url)
   return {
     connectionString: url,

@@ -2,6 +2,8 @@ import type { JobId, PluginName } from '../event-log/ids.ts'
 import type { Tx } from '../postgres/sql.ts'
 
 /**
+ * What takes a `tx` issues its statements before it returns, so that a whole transaction can leave in one packet (`Database.atOnce`).
+ *
  * The queue: which jobs are due, and who holds them. It stores pointers only (job id, priority, due time); payloads,
  * attempts and outcomes live in the `jobs` table and the log, so a queue can be lost and restored from them.
  *
@@ -20,7 +22,7 @@ export interface Queue {
 
   /**
    * Puts jobs on their plugins' queues. A transactional driver does it in `tx`; another one does it in `committed`.
-   * The plugins must have been declared by some process.
+   * The plugins must have been declared.
    */
   enqueue(tx: Tx, entries: readonly QueueEntry[]): Promise<void>
   /** Called once after `tx` has committed: wakes consumers, and adds what a non-transactional driver must. Never throws. */

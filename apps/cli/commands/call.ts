@@ -32,8 +32,9 @@ export function callCommand(): Command {
     })
 }
 
-async function call(plugin: string, action: string, json: string | undefined, options: CallOptions): Promise<void> {
-  const waitSeconds = options.wait === undefined ? 0 : waitOf(options.wait)
+async function call(plugin: string, action: string, argument: string | undefined, options: CallOptions): Promise<void> {
+  const { json, wait } = separated(argument, options.wait)
+  const waitSeconds = wait === undefined ? 0 : waitOf(wait)
   const payload = await readJsonArgument(json)
   const body = {
     payload,
@@ -61,10 +62,19 @@ async function call(plugin: string, action: string, json: string | undefined, op
   }
 }
 
+/** In `call hello greet --wait '{…}'` the payload was taken for the seconds. */
+function separated(
+  json: string | undefined,
+  wait: string | true | undefined,
+): { json: string | undefined; wait: string | true | undefined } {
+  const taken = json === undefined && typeof wait === 'string' && (wait === '-' || /^\s*[[{"]/.test(wait))
+  return taken ? { json: wait, wait: true } : { json, wait }
+}
+
 function waitOf(option: string | true): number {
   const seconds = option === true ? MAX_WAIT_SECONDS : Number(option)
   if (!Number.isInteger(seconds) || seconds < 1 || seconds > MAX_WAIT_SECONDS) {
-    throw new UsageError(`--wait: expected whole seconds from 1 to ${MAX_WAIT_SECONDS}, found ${String(option)}. Put JSON before --wait.`)
+    throw new UsageError(`--wait: expected whole seconds from 1 to ${MAX_WAIT_SECONDS}, found ${String(option)}.`)
   }
   return seconds
 }

@@ -126,9 +126,10 @@ async function run(
       },
     })
   } catch (error) {
-    output?.release()
     reportError(error, options.json === true)
     code = exitCodeOf(error)
   }
+  // Also when it never came up.
+  output?.release()
   process.exit(code)
 }

@@ -24,7 +24,7 @@ export interface TestEngine extends AsyncDisposable {
 export interface TestEngineOptions extends Partial<Pick<EngineOptions, 'worker' | 'clock' | 'random' | 'changes'>> {
   /** An existing database, to run a second process's worth of engine on it. Default: a fresh one. */
   readonly url?: string
-  /** Default true. */
+  /** Default true. False: the test starts the consumers itself, or never. */
   readonly consume?: boolean
   readonly heartbeatSeconds?: number
   readonly unloadSeconds?: number
@@ -37,7 +37,7 @@ export async function testEngine(plugins: PluginDirectory, options: TestEngineOp
   await using stack = new AsyncDisposableStack()
   const url = options.url ?? stack.use(await testDatabase()).url
   const open = (synchronousCommit: 'on' | 'off') => {
-    const database = createDatabase({ url, applicationName: 'xcore-test', max: 8, synchronousCommit })
+    const database = createDatabase({ url, applicationName: 'xcore-test', max: 8, byKey: true, synchronousCommit })
     stack.defer(() => database.close())
     return database
   }
@@ -67,10 +67,9 @@ export async function testEngine(plugins: PluginDirectory, options: TestEngineOp
     ...(options.heartbeatSeconds === undefined ? {} : { heartbeatSeconds: options.heartbeatSeconds }),
     ...(options.unloadSeconds === undefined ? {} : { unloadSeconds: options.unloadSeconds }),
   })
-  if (options.consume !== false) {
-    await consumers.start()
-    stack.defer(() => consumers.stop(2_000))
-  }
+  // also when the test starts them later
+  stack.defer(() => consumers.stop(2_000))
+  if (options.consume !== false) await consumers.start()
   const owned = stack.move()
   return { engine, consumers, database, queue, metrics, url, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }

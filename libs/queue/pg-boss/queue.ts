@@ -1,14 +1,15 @@
 import { PgBoss } from 'pg-boss'
-import type { JobInsert } from 'pg-boss'
 import { jobId } from '../../event-log/ids.ts'
 import type { PluginName } from '../../event-log/ids.ts'
 import type { Notifications } from '../../postgres/notifications.ts'
-import type { Database, Sql, Tx } from '../../postgres/sql.ts'
+import type { Database, Sql } from '../../postgres/sql.ts'
 import type { Logger } from '../../telemetry/logger.ts'
-import type { Claim, Queue, QueueEntry, RetryEntry } from '../port.ts'
+import type { Claim, Queue, RetryEntry } from '../port.ts'
 import { bossSql } from './boss-sql.ts'
 import { depthRows, dueRows, heldRows, listRows } from './live-rows.ts'
+import { teachPlanner } from './planner-statistics.ts'
 import { createWake } from './wake.ts'
+import { DELETE_AFTER_SECONDS, EXPIRE_SECONDS, KEEP_SECONDS, RETRY_LIMIT, deleteRows, insertRows } from './write-rows.ts'
 
 export interface PgBossQueueOptions {
   /** For pg-boss's own maintenance: creating its schema and queues, finding lost holders. */
@@ -30,11 +31,6 @@ export interface PgBossQueueOptions {
 }
 
 const SCHEMA = 'pgboss'
-// pg-boss removes what waits longer than this; ours may wait as long as it takes.
-const KEEP_SECONDS = 60 * 60 * 24 * 365 * 20
-const DAY_SECONDS = 60 * 60 * 24
-// pg-boss reads this row of a delete; a transaction that only records statements has none.
-const NOTHING_DELETED = { count: '0', ids: [], retained: 0 }
 
 /**
  * pg-boss 12 as the queue. Jobs are put on it inside the caller's transaction and deleted from it in the transaction that settles
@@ -45,6 +41,7 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
   const { database, claims, logger } = options
   const wake = createWake(options.notifications, logger)
   const declared = new Set<PluginName>()
+  const heartbeatSeconds = options.heartbeatSeconds ?? 20
   const boss = new PgBoss({
     connectionString: options.url,
     schema: SCHEMA,
@@ -76,55 +73,38 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
   }
 
   async function declare(plugins: readonly PluginName[]): Promise<void> {
-    for (const plugin of new Set(plugins)) {
-      if (declared.has(plugin)) continue
+    const fresh = [...new Set(plugins)].filter((plugin) => !declared.has(plugin))
+    if (fresh.length === 0) return
+    for (const plugin of fresh) {
       const settings = {
-        retryLimit: 10_000,
+        retryLimit: RETRY_LIMIT,
         retryDelay: 0,
-        heartbeatSeconds: options.heartbeatSeconds ?? 20,
-        expireInSeconds: DAY_SECONDS,
+        heartbeatSeconds,
+        expireInSeconds: EXPIRE_SECONDS,
         retentionSeconds: KEEP_SECONDS,
-        deleteAfterSeconds: 60,
+        deleteAfterSeconds: DELETE_AFTER_SECONDS,
       }
       await boss.createQueue(plugin, { policy: 'standard', ...settings })
       await boss.updateQueue(plugin, settings)
-      declared.add(plugin)
     }
+    await teachPlanner(database, fresh)
+    for (const plugin of fresh) declared.add(plugin)
   }
 
-  async function insert(sql: Sql, entries: readonly QueueEntry[]): Promise<void> {
-    const db = bossSql(sql, true)
-    await Promise.all(
-      [...Map.groupBy(entries, (entry) => entry.plugin)].map(([plugin, rows]) => boss.insert(plugin, rows.map(toInsert), { db })),
-    )
-  }
-
-  async function remove(sql: Sql, entries: readonly Pick<QueueEntry, 'jobId' | 'plugin'>[]): Promise<void> {
-    const db = bossSql(sql, true, NOTHING_DELETED)
-    await Promise.all(
-      [...Map.groupBy(entries, (entry) => entry.plugin)].map(([plugin, rows]) =>
-        boss.deleteJob(
-          plugin,
-          rows.map((row) => row.jobId),
-          { db },
-        ),
-      ),
-    )
-  }
-
+  /** Issued together they run in this order. */
   async function putBack(sql: Sql, retries: readonly RetryEntry[]): Promise<void> {
-    if (retries.length === 0) return
-    // Both statements leave together and run in this order.
-    await Promise.all([
-      remove(
-        sql,
-        retries.map(({ claim }) => claim),
-      ),
-      insert(
-        sql,
-        retries.map(({ claim, priority, runAt }) => ({ ...claim, priority, runAt })),
-      ),
-    ])
+    const rows = retries.map(({ claim, priority, runAt }) => ({ ...claim, priority, runAt }))
+    await Promise.all([deleteRows(sql, rows), insertRows(sql, rows, heartbeatSeconds)])
+  }
+
+  function wakeFor(entries: readonly { readonly plugin: PluginName; readonly runAt: Date | null }[]): void {
+    const now = Date.now()
+    const due = new Set<PluginName>()
+    for (const { plugin, runAt } of entries) {
+      if (runAt === null || runAt.getTime() <= now) due.add(plugin)
+      else wake.at(plugin, runAt.getTime() - now)
+    }
+    if (due.size > 0) wake.announce(due)
   }
 
   return {
@@ -145,15 +125,10 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
 
     declare,
 
-    async enqueue(tx: Tx, entries) {
-      // A plugin may be known to this process only by its subscription.
-      await declare(entries.map((entry) => entry.plugin))
-      await insert(tx, entries)
-    },
+    enqueue: (tx, entries) => insertRows(tx, entries, heartbeatSeconds),
 
     async committed(entries) {
-      const now = Date.now()
-      wake.announce(new Set(entries.filter((entry) => entry.runAt === null || entry.runAt.getTime() <= now).map((entry) => entry.plugin)))
+      wakeFor(entries)
     },
 
     async claim(plugin, limit) {
@@ -176,12 +151,11 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
       )
     },
 
-    acknowledge: (tx, done) => remove(tx, done),
+    acknowledge: (tx, done) => deleteRows(tx, done),
     retry: (tx, retries) => putBack(tx, retries),
 
     async settled(_done, retries) {
-      const now = Date.now()
-      wake.announce(new Set(retries.filter(({ runAt }) => runAt.getTime() <= now).map(({ claim }) => claim.plugin)))
+      wakeFor(retries.map(({ claim, runAt }) => ({ plugin: claim.plugin, runAt })))
     },
 
     async release(entries) {
@@ -190,13 +164,9 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
       wake.announce(new Set(entries.map(({ claim }) => claim.plugin)))
     },
 
-    remove: (tx, entries) => remove(tx, entries),
+    remove: (tx, entries) => deleteRows(tx, entries),
     held: (entries) => heldRows(database, entries),
     list: (filter) => listRows(database, filter),
     depths: () => depthRows(database),
   }
-}
-
-function toInsert(entry: QueueEntry): JobInsert {
-  return { id: entry.jobId, priority: entry.priority, ...(entry.runAt === null ? {} : { startAfter: entry.runAt }) }
 }

@@ -4,6 +4,14 @@ import { pluginName } from '../../event-log/ids.ts'
 import type { Notifications } from '../../postgres/notifications.ts'
 import type { Logger } from '../../telemetry/logger.ts'
 
+/** Timers at most, and how far ahead; beyond either the poll is soon enough. */
+const MOST_TIMERS = 1_000
+const LONGEST_TIMER_MS = 60_000
+/** Between two notifications. The first of a burst leaves at once; workers that are awake look for more by themselves. */
+const SPACING_MS = 5
+/** Jobs that become due within one such span share a timer. */
+const SPAN_MS = 20
+
 /**
  * Wakes consumers: those of this process at once, those of others by NOTIFY. A notification is sent after the commit and from
  * another connection; while one travels, the plugins that come up are gathered into the next.
@@ -16,6 +24,8 @@ export interface Wake {
   announce(plugins: Iterable<PluginName>): void
   /** Here only. */
   local(plugins: Iterable<PluginName>): void
+  /** Here only, in `ms`, so that what this process delayed runs on time; the poll finds all else. */
+  at(plugin: PluginName, ms: number): void
   stop(): Promise<void>
 }
 
@@ -23,6 +33,7 @@ export function createWake(notifications: Notifications, logger: Logger): Wake {
   const me = randomUUID()
   const listeners = new Map<PluginName, Set<() => void>>()
   const pending = new Set<PluginName>()
+  const timers = new Map<string, NodeJS.Timeout>()
   let sending: Promise<void> | undefined
 
   const local = (plugins: Iterable<PluginName>) => {
@@ -40,6 +51,7 @@ export function createWake(notifications: Notifications, logger: Logger): Wake {
       for (const plugin of batch) pending.delete(plugin)
       try {
         await notifications.notify('xcore_wake', [me, ...batch].join(' '))
+        await new Promise((resolve) => setTimeout(resolve, SPACING_MS))
       } catch (err) {
         // The poll finds the jobs; nothing is lost, they start later.
         logger.warn({ err, plugins: batch }, 'workers in other processes could not be woken; they find the jobs by polling')
@@ -49,6 +61,16 @@ export function createWake(notifications: Notifications, logger: Logger): Wake {
 
   return {
     local,
+    at(plugin, ms) {
+      const span = Math.ceil((Date.now() + ms) / SPAN_MS) * SPAN_MS
+      const key = `${plugin} ${span}`
+      if (ms > LONGEST_TIMER_MS || timers.size >= MOST_TIMERS || timers.has(key)) return
+      const timer = setTimeout(() => {
+        timers.delete(key)
+        local([plugin])
+      }, span - Date.now())
+      timers.set(key, timer)
+    },
     watched: () => [...listeners.keys()],
     announce(plugins) {
       const named = [...plugins]
@@ -67,6 +89,8 @@ export function createWake(notifications: Notifications, logger: Logger): Wake {
     async stop() {
       unlisten()
       unreconnect()
+      for (const timer of timers.values()) clearTimeout(timer)
+      timers.clear()
       pending.clear()
       await sending
     },

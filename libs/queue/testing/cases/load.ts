@@ -48,7 +48,10 @@ export const loadCases: readonly ContractCase[] = [
       })
       const [added] = await Promise.all([adding, ...claimers])
       assert.equal(seen.size, total)
-      assert.deepEqual(added.filter((id) => seen.get(id) !== 1), [])
+      assert.deepEqual(
+        added.filter((id) => seen.get(id) !== 1),
+        [],
+      )
       assert.deepEqual(await queues[0].list({ plugin, held: true, limit: 10 }), [])
     },
   },
@@ -62,7 +65,10 @@ export const loadCases: readonly ContractCase[] = [
       await putMany(harness, queue, crowd, 50_000)
       const crowded = await fastestClaim(harness, queue, plugin)
       // A scan of the crowd would cost more than ten times as much.
-      assert.ok(crowded < Math.max(5 * quiet, 10), `a claim took ${crowded.toFixed(1)} ms beside 50,000 jobs of another plugin, ${quiet.toFixed(1)} ms without them`)
+      assert.ok(
+        crowded < Math.max(5 * quiet, 10),
+        `a claim took ${crowded.toFixed(1)} ms beside 50,000 jobs of another plugin, ${quiet.toFixed(1)} ms without them`,
+      )
       assert.equal((await queue.claim(crowd, 100)).length, 100)
     },
   },

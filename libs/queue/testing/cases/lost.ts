@@ -6,7 +6,10 @@ import type { ContractCase, QueueHarness } from '../harness.ts'
 /** Fails when `work` takes longer than a silent holder may stay unnoticed. */
 async function withinLimit<T>(harness: QueueHarness, work: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>()
-  const timer = setTimeout(() => late.reject(new Error(`the silent holder was not found within ${harness.lostAfterSeconds} s`)), harness.lostAfterSeconds * 1000)
+  const timer = setTimeout(
+    () => late.reject(new Error(`the silent holder was not found within ${harness.lostAfterSeconds} s`)),
+    harness.lostAfterSeconds * 1000,
+  )
   return Promise.race([work, late.promise]).finally(() => clearTimeout(timer))
 }
 
