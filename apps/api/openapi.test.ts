@@ -47,7 +47,7 @@ const SHOP: PluginStatus = {
 async function documentOf(keys: boolean) {
   const auth = keys ? { keys: [{ name: 'a', scopes: ['read'] as const, key: 'secret' }] } : { keys: [] }
   await using api = await startApi({ host: { ...testDeps().host, statuses: () => [SHOP] }, auth })
-  return jsonOf(await api.request('/openapi.json', { headers: { authorization: 'Bearer secret' } }))
+  return await jsonOf(await api.request('/openapi.json', { headers: { authorization: 'Bearer secret' } }))
 }
 
 for (const keys of [false, true]) {

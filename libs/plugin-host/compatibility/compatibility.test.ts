@@ -45,7 +45,7 @@ test('what narrows a schema is named with its place', () => {
     [S, Type.Any(), []],
     [S, Type.Never(), [' value']],
     [Type.Object({ a: Type.Object({ b: S }) }), Type.Object({ a: Type.Object({ b: Type.String({ minLength: 1 }) }) }), ['/a/b minLength']],
-    [S, { ...S, contentEncoding: 'base64' } as TSchema, [' contentEncoding']],
+    [S, { ...S, contentEncoding: 'base64' }, [' contentEncoding']],
     [Type.String({ title: 'x', default: 'a' }), Type.String({ description: 'y' }), []],
   ]
   for (const [from, to, expected] of cases) {
