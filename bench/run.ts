@@ -6,12 +6,13 @@ import { http, printHttp } from './harness/http.ts'
 import { memory, printMemory } from './harness/memory.ts'
 import { readOptions } from './harness/options.ts'
 import { printRoundTrip, roundTrip } from './harness/round-trip.ts'
+import { printSdk, sdk } from './harness/sdk.ts'
 import { startServers } from './harness/servers.ts'
 import { table } from './harness/table.ts'
 import { judge } from './harness/targets.ts'
 import type { Results } from './harness/targets.ts'
 
-const PARTS = ['end-to-end', 'http', 'round-trip', 'history', 'memory'] as const
+const PARTS = ['end-to-end', 'http', 'round-trip', 'history', 'memory', 'sdk'] as const
 const options = readOptions()
 const wanted = (part: (typeof PARTS)[number]) => options.parts.length === 0 || options.parts.includes(part)
 const unknown = options.parts.find((part) => !PARTS.some((known) => known === part))
@@ -33,6 +34,7 @@ try {
     ...(wanted('round-trip') ? { roundTrip: await roundTrip(servers, options) } : {}),
     ...(wanted('history') ? { history: await history(xcore, servers, options) } : {}),
     ...(wanted('memory') ? { memory: await memory(xcore, servers, options) } : {}),
+    ...(wanted('sdk') ? { sdk: await sdk(servers, options) } : {}),
   }
   const verdicts = judge(results)
   if (options.json) console.log(JSON.stringify({ machine, options, results, verdicts }, null, 2))
@@ -48,6 +50,7 @@ try {
     if (results.roundTrip) printRoundTrip(results.roundTrip, options)
     if (results.history) printHistory(results.history)
     if (results.memory) printMemory(results.memory)
+    if (results.sdk) printSdk(results.sdk)
     console.log('\nSummary')
     console.log(
       table(

@@ -4,6 +4,7 @@ import type { HttpResult } from './http.ts'
 import type { MemoryResult } from './memory.ts'
 import type { RoundTripResult } from './round-trip.ts'
 import type { ScaleOutResult, ScaleOutRun } from './scale-out.ts'
+import type { SdkResult } from './sdk.ts'
 
 export interface Results {
   readonly endToEnd?: readonly EndToEndResult[]
@@ -11,6 +12,7 @@ export interface Results {
   readonly roundTrip?: readonly RoundTripResult[]
   readonly history?: HistoryResult
   readonly memory?: MemoryResult
+  readonly sdk?: SdkResult
 }
 
 export interface Verdict {
@@ -24,7 +26,7 @@ export interface Verdict {
 const FLAT_HEAP_BYTES_PER_1000_JOBS = 16 * 1024
 
 /** What was reached beside what was aimed at; only for what was measured. */
-export function judge({ endToEnd, http, roundTrip, history, memory }: Results): Verdict[] {
+export function judge({ endToEnd, http, roundTrip, history, memory, sdk }: Results): Verdict[] {
   return [
     ...atLeast('end to end / pg-boss alone, batched', 0.9, endToEnd && ratio(endToEnd, 'pg-boss', (one) => one.median.jobsPerSecond)),
     ...atLeast('end to end / BullMQ, outcomes recorded', 1.5, endToEnd && ratio(endToEnd, 'bullmq', (one) => one.median.jobsPerSecond)),
@@ -38,6 +40,10 @@ export function judge({ endToEnd, http, roundTrip, history, memory }: Results): 
       ' KiB',
       memory && memory.heapBytesPer1000Jobs / 1024,
     ),
+    ...atMost('permission check, asked before', 1_000, ' ns', sdk?.permissionCheckNs),
+    ...atMost('cache.get over Redis / bare ioredis', 1.3, '×', sdk?.cacheGetRatio ?? undefined),
+    ...atMost('callPlugin, p50', 10, ' ms', sdk?.callPluginP50),
+    ...atMost('loading 50 plugins', 2_000, ' ms', sdk?.load50Ms),
   ]
 }
 

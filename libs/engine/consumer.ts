@@ -138,6 +138,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
 
   function later(ms: number): void {
     clearTimeout(timer)
+    // A claim that was under way when it was paused: the timer, of up to the limit's period, would keep the process alive.
+    if (paused) return
     timer = setTimeout(wake, Math.max(1, Math.ceil(ms)))
   }
 
@@ -245,8 +247,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       // From 0, so that the first one counts as an increase.
       for (const counter of [metrics.jobsStalledTotal, metrics.rateLimitedTotal, metrics.handlersAbandonedTotal])
         counter.inc({ plugin: name }, 0)
-      unlisten.push(queue.onReady(name, wake))
-      if (attached.length === 0) attached.push(slots.onFree(pump), options.calls.onBegin(name, pump), metrics.onCollect(gauge))
+      unlisten.push(queue.onReady(name, wake), metrics.onCollect(gauge))
+      if (attached.length === 0) attached.push(slots.onFree(pump), options.calls.onBegin(name, pump))
       wake()
     },
     pause() {

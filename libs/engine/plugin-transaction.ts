@@ -20,7 +20,7 @@ export interface PluginTransaction {
   rollback(): Promise<void>
 }
 
-/** A statement of XCore's own. Parameters are texts, lists of texts or null: the SQL casts them. At most four. */
+/** A statement of XCore's own. Parameters are texts, lists of texts or null: the SQL casts them. At most eight. */
 export interface OwnStatement {
   readonly text: string
   readonly params: readonly (string | null | readonly string[])[]

@@ -11,14 +11,12 @@ export interface BossDatabase {
  *
  * `prepared`: its insert and delete have one text per queue, so they are prepared once per connection, which spares Postgres the
  * planning of a 60-line statement per batch. Its fetch carries the limit in the text and is left unnamed.
- * `unanswered`: the row that stands for an answer without rows.
  */
-export function bossSql(sql: Sql, prepared: boolean, unanswered?: object): BossDatabase {
+export function bossSql(sql: Sql, prepared: boolean): BossDatabase {
   return {
-    async executeSql(text, values) {
-      const rows: object[] = prepared ? await sql.query({ name: nameOf(text), text }, values ?? []) : await sql.run(text, values ?? [])
-      return { rows: rows.length === 0 && unanswered !== undefined ? [unanswered] : rows }
-    },
+    executeSql: async (text, values) => ({
+      rows: prepared ? await sql.query({ name: nameOf(text), text }, values ?? []) : await sql.run(text, values ?? []),
+    }),
   }
 }
 

@@ -13,7 +13,7 @@ import type { Trigger } from './trigger.ts'
 
 export interface FireOptions {
   readonly database: Database
-  readonly queue: Pick<Queue, 'enqueue' | 'committed'>
+  readonly queue: Pick<Queue, 'declare' | 'enqueue' | 'committed'>
   readonly metrics: Pick<Metrics, 'jobsSubmittedTotal' | 'eventsAppendedTotal'>
   readonly logger: Logger
   readonly ids: Ids
@@ -100,6 +100,8 @@ export async function fireDue(options: FireOptions, now: number): Promise<Fired>
       return moveOf(row, planned.nextRun, dueAt, planned.latest)
     })
     if (moves.length === 0) return { schedules: 0, requests, entries }
+    // This process may know the plugin by its schedules only.
+    await queue.declare(entries.map(({ plugin }) => plugin))
     await Promise.all([
       recordRequests(tx, requests),
       entries.length > 0 ? queue.enqueue(tx, entries) : undefined,

@@ -223,6 +223,7 @@ describe('firing', () => {
     const stop = new AbortController()
     const { promise: first, resolve } = Promise.withResolvers<void>()
     const queue = {
+      declare: leader.options.queue.declare.bind(leader.options.queue),
       enqueue: leader.options.queue.enqueue.bind(leader.options.queue),
       committed: async (entries: readonly unknown[]) => void (entries.length > 0 && resolve()),
     }

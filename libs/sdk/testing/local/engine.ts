@@ -203,10 +203,11 @@ export class LocalEngine implements Pick<Engine, 'submit' | 'emit' | 'wait'> {
   }
 
   #settle(row: OutcomeRow): SettleResult {
+    const before = this.#log.get(row.id)
     const settled = this.#log.settle(row)
     const job = this.#log.get(row.id)
-    if (!settled || job === undefined) return { fenced: true }
-    return { fenced: false, before: job, terminal: row.state !== 'retrying', state: row.state, job }
+    if (!settled || before === undefined || job === undefined) return { fenced: true }
+    return { fenced: false, before, terminal: isTerminal(job.state), state: row.state, job }
   }
 
   #change(limit: AbortSignal): Promise<void> {

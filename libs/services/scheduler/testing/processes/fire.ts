@@ -9,6 +9,7 @@ const url = process.argv[2] ?? ''
 await using scheduler = await openScheduler(url)
 const { queue } = scheduler.options
 const told = {
+  declare: queue.declare.bind(queue),
   enqueue: queue.enqueue.bind(queue),
   committed: async (...[entries]: Parameters<typeof queue.committed>) => {
     if (entries.length > 0) console.log(JSON.stringify({ fired: entries.length }))
