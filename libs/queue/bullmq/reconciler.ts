@@ -75,14 +75,14 @@ export async function runReconciler(options: ReconcilerOptions, signal: AbortSig
     const marks = await Promise.all(plugins.map((plugin) => client.hget(queue.queueOf(plugin).key('meta'), MARK)))
     const empty = plugins.filter((_, index) => marks[index] === null)
     if (empty.length > 0) await refill(empty)
-    await scanRequested(database, 'requested', lowestIdAt(now - GRACE_MS), compare, signal)
+    await scanRequested(database, 'requested', lowestIdAt(now - GRACE_MS), (live) => compare(live), signal)
     if (now >= lateAt) {
-      await scanRequested(database, 'late', lowestIdAt(now - LATE_MS), compare, signal)
+      await scanRequested(database, 'late', lowestIdAt(now - LATE_MS), (live) => compare(live), signal)
       lateAt = now + 60_000
     }
     if (reconnected || now >= auditAt) {
       reconnected = false
-      await scanWatched(database, null, compare, signal)
+      await scanWatched(database, null, (live) => compare(live), signal)
       // A long list is gone through less often: it must not take more than a twentieth of the time.
       auditAt = Date.now() + Math.max(options.auditMs ?? 60_000, 20 * (Date.now() - now))
     }
@@ -94,7 +94,7 @@ export async function runReconciler(options: ReconcilerOptions, signal: AbortSig
     await delay(options.holdersMs ?? 1_500, undefined, { signal })
     const started = performance.now()
     let jobs = 0
-    await scanWatched(database, plugins, async (live) => void (jobs += await compare(live)), signal)
+    await scanWatched(database, plugins, async (live) => void (jobs += await compare(live, true)), signal)
     await Promise.all(settings.map((each) => client.hset(each.key('meta'), MARK, randomUUID())))
     if (jobs > 0)
       logger.warn(
@@ -104,7 +104,7 @@ export async function runReconciler(options: ReconcilerOptions, signal: AbortSig
   }
 
   /** Adds those that Redis does not hold; returns how many. */
-  async function compare(live: readonly LiveJob[]): Promise<number> {
+  async function compare(live: readonly LiveJob[], refilling = false): Promise<number> {
     let added = 0
     for (const [plugin, own] of Map.groupBy(live, (job) => job.plugin)) {
       const bull = queue.queueOf(plugin)
@@ -112,6 +112,8 @@ export async function runReconciler(options: ReconcilerOptions, signal: AbortSig
       for (let at = 0; at < own.length; at += BATCH)
         missing.push(...(await bull.missing(own.slice(at, at + BATCH).map((job) => job.jobId))))
       if (missing.length === 0) continue
+      // Lost in the middle of a comparison: what is added from here on would run before what is older.
+      if (!refilling && (await client.hget(bull.key('meta'), MARK)) === null) throw new Error('Redis has lost its data meanwhile')
       let restored = 0
       // What has finished meanwhile was rightly taken off. While one batch is added, the next is looked at.
       let next = stillLive(database, missing.slice(0, BATCH))
