@@ -52,6 +52,8 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   database_privilege_missing: 500,
   not_ready: 503,
   redis_unavailable: 503,
+  queue_unavailable: 503,
+  queue_unsuitable: 503,
   timeout: 504,
 }
 
