@@ -62,7 +62,7 @@ test('SIGTERM under load: not ready, no more claims, what runs is finished, exit
   const verbose = await answer(`${api.url}/readyz?verbose`)
   assert.deepEqual(
     verbose.body.checks.map(({ name }: { name: string }) => name),
-    ['process', 'database', 'queue', 'migrations', 'plugins'],
+    ['process', 'database', 'queue', 'migrations', 'plugins', 'workers'],
   )
 
   const submit = async () => {
