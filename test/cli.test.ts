@@ -146,7 +146,15 @@ test('doctor lists every finding with its remedy and ends with 1 when one fails'
   assert.equal(result.code, 1)
   const { findings } = JSON.parse(result.stdout)
   const statuses = Object.fromEntries(findings.map((finding: { name: string; status: string }) => [finding.name, finding.status]))
-  assert.deepEqual(statuses, { node: 'ok', plugins: 'ok', 'plugin bad': 'fail', 'plugin good': 'ok', port: 'ok', queue: 'ok', database: 'fail' })
+  assert.deepEqual(statuses, {
+    node: 'ok',
+    plugins: 'ok',
+    'plugin bad': 'fail',
+    'plugin good': 'ok',
+    port: 'ok',
+    queue: 'ok',
+    database: 'fail',
+  })
   for (const finding of findings) assert.equal(finding.remedy === null, finding.status === 'ok')
   const text = await runCli(['doctor'], { cwd: folder.path, env })
   assert.match(text.stdout, /^fail {2}database: .*127\.0\.0\.1:1/m)
