@@ -105,8 +105,11 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       plenty = claims.length === granted
       if (plenty) hopeful = true
       if (claims.length < granted) await giveBack(plugin, granted - claims.length)
-      for (const ready of await keepOwn(await prepare(claims))) {
-        start(plugin, ready.claim, ready.job)
+      const ready = await keepOwn(await prepare(claims))
+      // Paused while the claim was under way: what it brought goes back as if it had not been claimed.
+      if (paused) return await handBack(ready)
+      for (const { claim, job } of ready) {
+        start(plugin, claim, job)
         unused--
       }
     } catch (err) {
@@ -118,6 +121,12 @@ export function createConsumer(options: ConsumerOptions): Consumer {
       pump()
       settleIdle()
     }
+  }
+
+  async function handBack(ready: readonly { claim: Claim; job: StoredJob }[]): Promise<void> {
+    if (ready.length === 0) return
+    const runAt = new Date(options.clock.now())
+    await queue.release(ready.map(({ claim, job }) => ({ claim, priority: job.priority, runAt })))
   }
 
   /** How many jobs the rate limit admits now; when none, the consumer wakes once it admits one. */

@@ -45,8 +45,8 @@ export async function insertFinished(
         error_fingerprint, requested_at, run_at, started_at, finished_at, correlation_id, plugin_version)
       select id, 'action', $2, $3, $4, 1, 50, 3, jsonb_build_object('n', n), case when $4 = 'succeeded' then '{"status":"ok"}'::jsonb end,
         e.error, e.error ->> 'code', case when e.error is not null then 'f00d' end,
-        date_trunc('milliseconds', now()), date_trunc('milliseconds', now()), date_trunc('milliseconds', now()),
-        date_trunc('milliseconds', now()), id, '1.0.0'
+        date_trunc('milliseconds', now() - interval '20 ms'), date_trunc('milliseconds', now() - interval '20 ms'), date_trunc('milliseconds', now() - interval '20 ms'),
+        date_trunc('milliseconds', now() - interval '20 ms'), id, '1.0.0'
       from numbered
       cross join (select case when $4 = 'failed' then jsonb_build_object('code', $5::text, 'message', 'no') end as error) e
       returning id::text
