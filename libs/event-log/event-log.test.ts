@@ -115,14 +115,11 @@ describe('recording', () => {
       )
       assert.deepEqual(job, folded)
     }
-    const states = (
-      await findJobs(
-        db,
-        rows.map(({ id }) => id),
-      )
+    const found = await findJobs(
+      db,
+      rows.map(({ id }) => id),
     )
-      .sort((a, b) => (a.id < b.id ? -1 : 1))
-      .map(({ state }) => state)
+    const states = rows.map(({ id }) => found.find((job) => job.id === id)?.state)
     assert.deepEqual(states, ['queued', 'succeeded', 'dead', 'succeeded', 'failed', 'cancelled'])
   })
 
