@@ -9,8 +9,8 @@ export interface BossDatabase {
 /**
  * Lets pg-boss run its statements through our connection or transaction (its `db` option).
  *
- * `prepared`: its insert and delete have one text per queue, so they are prepared once per connection, which spares Postgres the
- * planning of a 60-line statement per batch. Its fetch carries the limit in the text and is left unnamed.
+ * `prepared`: its heartbeat has one text per queue, so it is prepared once per connection. Its fetch carries the limit in the text and is
+ * left unnamed. Rows are put in and taken out by write-rows.ts.
  */
 export function bossSql(sql: Sql, prepared: boolean): BossDatabase {
   return {
