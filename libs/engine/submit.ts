@@ -13,6 +13,8 @@ import { tracedSend } from './job-span.ts'
 
 /** How many events, calls and enqueues may follow from one outside request: a loop of plugins ends here. */
 export const MAX_DEPTH = 32
+const LONGEST_NAME = 255
+const LONGEST_KEY = 512
 
 export interface SubmitOptions {
   readonly acceptance: Acceptance
@@ -30,6 +32,8 @@ export function createSubmitter(options: SubmitOptions) {
   /** Throws what is wrong with the request. */
   function checkedJob(request: SubmitRequest): JobItem {
     const plugin = pluginFor(plugins, request.plugin)
+    checkText('an action name', request.action, LONGEST_NAME)
+    if (request.idempotencyKey !== undefined) checkText('an idempotency key', request.idempotencyKey, LONGEST_KEY)
     checkCaller(request, plugin)
     checkAccepted(plugin, request.action, request.payload)
     checkDepth(request)
@@ -49,9 +53,10 @@ export function createSubmitter(options: SubmitOptions) {
   }
 
   function checkedEvent(request: EmitRequest): EventItem {
-    if (request.name.length === 0 || request.name.length > 255) {
-      throw new XCoreError('bad_request', `Expected an event name of 1 to 255 characters, found ${request.name.length}.`)
-    }
+    checkText('an event name', request.name, LONGEST_NAME)
+    checkText('an event source', request.source, LONGEST_KEY)
+    for (const key of [request.idempotencyKey, request.externalId])
+      if (key !== undefined) checkText('an idempotency key or event id', key, LONGEST_KEY)
     checkJson(request.data)
     checkDepth(request)
     checkPriority(request.priority)
@@ -105,6 +110,18 @@ function checkAccepted(plugin: RunnablePlugin, action: string, payload: Json): v
 function checkJson(value: Json): void {
   const refused = refusal(value)
   if (refused !== undefined) throw new XCoreError('invalid_json', `The value at "${refused.path}" ${refused.reason}.`)
+}
+
+/** Plain JavaScript plugins may pass anything. */
+function checkText(what: string, text: unknown, longest: number): void {
+  const wrong = typeof text === 'string' ? textProblem(text, longest) : `found ${text === null ? 'null' : `a ${typeof text}`}`
+  if (wrong !== undefined) throw new XCoreError('bad_request', `Expected ${what} of 1 to ${longest} characters; ${wrong}.`)
+}
+
+function textProblem(text: string, longest: number): string | undefined {
+  if (text.length === 0 || text.length > longest) return `found ${text.length}`
+  const refused = refusal(text)
+  return refused === undefined ? undefined : `this one ${refused.reason}`
 }
 
 function checkDepth(origin: Origin): void {

@@ -14,7 +14,7 @@ import type { PayloadCheck } from './validation.ts'
 
 const DEFAULT_PRIORITY = 50
 const MAX_ID_LENGTH = 512
-const MAX_EVENT_NAME = 256
+const MAX_EVENT_NAME = 255
 
 export interface EventsOptions {
   readonly plugin: PluginName
