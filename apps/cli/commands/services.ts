@@ -102,7 +102,7 @@ async function run(
   start: (logger: Logger, signal: AbortSignal) => Promise<Started>,
 ): Promise<void> {
   const [{ currentPlugin }, { createLogger }] = await Promise.all([
-    import('../../platform/current-plugin.ts'),
+    import('../../../libs/plugin-host/index.ts'),
     import('../../../libs/telemetry/logger.ts'),
   ])
   const pretty = process.stdout.isTTY && !options.json

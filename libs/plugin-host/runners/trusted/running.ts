@@ -2,13 +2,11 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { XCoreError } from '../../../errors/index.ts'
 import type { Invocation } from '../../../engine/plugin-port.ts'
 import type { Origin } from '../../../engine/port.ts'
+import { MAX_DEPTH } from '../../../engine/submit.ts'
 import type { Job, PluginName } from '../../../event-log/index.ts'
 import type { Logger } from '../../../telemetry/logger.ts'
 import { provideHostCheck } from '../../../sdk/fetch.ts'
 import type { Permissions } from '../../permissions/permissions.ts'
-
-/** How many events, calls and enqueues may lie between an outside request and a job. */
-export const MAX_DEPTH = 32
 
 /** What plugin code runs for: a job, a request to one of its routes, or a hook. */
 export interface Running {
@@ -46,7 +44,7 @@ export function currentPlugin(): PluginName | undefined {
   return running.getStore()?.plugin
 }
 
-/** The origin of what `plugin` asks for now. Throws XCoreError `loop_detected` past 32 levels. */
+/** The origin of what `plugin` asks for now. Throws XCoreError `loop_detected` past `MAX_DEPTH` levels. */
 export function originOf(plugin: PluginName, what: string): Origin {
   const current = running.getStore()
   const job = current?.job ?? null

@@ -8,7 +8,7 @@ import type { EmitRequest, Origin, SubmitRequest } from '../../../../engine/port
 import type { Permissions } from '../../../permissions/permissions.ts'
 import type { PluginPlatform } from '../../../port.ts'
 import type { AttemptTransaction } from '../../trusted/job-transaction.ts'
-import { MAX_DEPTH } from '../../trusted/running.ts'
+import { MAX_DEPTH } from '../../../../engine/submit.ts'
 import type { CallFrame, SubscriptionFrame } from '../wire/frames.ts'
 import type { Work } from './end.ts'
 
