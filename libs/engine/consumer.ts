@@ -6,6 +6,7 @@ import type { Claim, Queue } from '../queue/index.ts'
 import { runJob } from './job-run.ts'
 import type { JobRun, JobRunContext } from './job-run.ts'
 import { lostRow } from './outcome.ts'
+import { pause } from './pause.ts'
 import type { PluginDirectory, RunnablePlugin } from './plugin-port.ts'
 import type { RateTokens } from './rate-tokens/rate-tokens.ts'
 import { createSeats } from './seats.ts'
@@ -50,6 +51,9 @@ const UNSETTLED_ALLOWANCE = 2_000
 /** A second claim overlaps the first while the queue gives all that is asked for and half a batch fits. */
 const CLAIM_LANES = 2
 const PAUSE_AFTER_ERROR_MS = 1_000
+/** How often, and how long after each other, claimed jobs are read: less in all than the queue waits for a heartbeat. */
+const READ_TRIES = 10
+const READ_PAUSE_MS = 1_000
 /** For how long this worker claims nothing after it handed a job over, so that one that can run it does. */
 const HAND_OVER_MS = 200
 
@@ -59,6 +63,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   const seats = createSeats({ plugin: name, slots, calls: options.calls, concurrency: () => concurrency, onRoom: pump })
   const held = new Map<JobId, JobRun>()
   let paused = true
+  /** Aborts with the pause. */
+  let halted = new AbortController()
   /** Claims under way. */
   let claiming = 0
   /** The last claim brought all it asked for: there is more. */
@@ -155,14 +161,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   /** Reads what was claimed; takes off the queue what is finished already, and records attempts whose worker was lost. */
   async function prepare(claims: readonly Claim[]): Promise<{ claim: Claim; job: StoredJob }[]> {
     if (claims.length === 0) return []
-    const jobs = new Map(
-      (
-        await findJobs(
-          options.database,
-          claims.map((claim) => claim.jobId),
-        )
-      ).map((job) => [job.id, job]),
-    )
+    const jobs = new Map((await readJobs(claims)).map((job) => [job.id, job]))
     const ready: { claim: Claim; job: StoredJob }[] = []
     const strays: Claim[] = []
     const lost: Promise<void>[] = []
@@ -180,6 +179,20 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     }
     await Promise.all(lost)
     return ready
+  }
+
+  /** They are held already and would count as lost, an attempt each, so a database that is away for a moment is waited for. */
+  async function readJobs(claims: readonly Claim[]): Promise<StoredJob[]> {
+    const ids = claims.map((claim) => claim.jobId)
+    for (let tries = 1; ; tries++) {
+      try {
+        return await findJobs(options.database, ids)
+      } catch (err) {
+        if (tries === READ_TRIES || paused) throw err
+        logger.warn({ err, plugin: name, jobs: ids.length }, 'claimed jobs could not be read; it is tried again')
+        await pause(READ_PAUSE_MS, halted.signal)
+      }
+    }
   }
 
   /** While versions of a plugin run side by side, a job goes to a worker that has its action. */
@@ -253,6 +266,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     start() {
       if (!paused) return wake()
       paused = false
+      halted = new AbortController()
       // From 0, so that the first one counts as an increase.
       for (const counter of [metrics.jobsStalledTotal, metrics.rateLimitedTotal, metrics.handlersAbandonedTotal])
         counter.inc({ plugin: name }, 0)
@@ -262,6 +276,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     },
     pause() {
       paused = true
+      halted.abort()
       clearTimeout(timer)
       for (const off of unlisten.splice(0)) off()
       settleIdle()

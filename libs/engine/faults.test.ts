@@ -144,6 +144,23 @@ describe('faults', { concurrency: true }, () => {
     }
   })
 
+  test('claimed jobs that cannot be read for a moment spend no attempt', async () => {
+    await using t = await testEngine(shop({ quick: () => done() }), { consume: false })
+    const { jobId } = await submit(t.engine, 'quick')
+    await t.database.transaction(async (tx) => {
+      await tx.run('lock table xcore.jobs in access exclusive mode')
+      await t.consumers.start()
+      // The reader, which waits for the lock: its connection breaks.
+      const broken = () =>
+        tx.run<{ ended: boolean }>(`
+          select pg_terminate_backend(l.pid) as ended from pg_locks l
+          where not l.granted and l.relation = 'xcore.jobs'::regclass and l.database = (select oid from pg_database where datname = current_database())`)
+      while ((await broken()).length === 0);
+    })
+    assert.equal((await outcome(t.engine, jobId)).attempt, 1)
+    assert.deepEqual(await types(t.engine, jobId), ['job.requested', 'job.succeeded'])
+  })
+
   test('Postgres killed under load: nothing accepted is lost, nothing ends twice, and callers are told meanwhile', async () => {
     await using stack = new AsyncDisposableStack()
     const dataDir = await mkdtemp(join(tmpdir(), 'xcore-faults-'))

@@ -5,6 +5,7 @@ import type { Logger } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import type { Clock } from './clock.ts'
 import { forgetMeasures, measure } from './measure.ts'
+import { pause } from './pause.ts'
 import type { PluginDirectory } from './plugin-port.ts'
 import { retireReplays } from './replay/replays-table.ts'
 import type { WorkerRegistry } from './worker-registry.ts'
@@ -71,17 +72,4 @@ async function tidy({ database, clock, retentionDays, logger }: MaintenanceOptio
   const retired = await retire(database, cutoff, signal)
   await retireReplays(database, cutoff)
   if (retired.jobs > 0 || retired.partitions.length > 0) logger.info(retired, 'what is past retention was removed')
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms)
-    signal.addEventListener('abort', done, { once: true })
-    function done() {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-  })
 }

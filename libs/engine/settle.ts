@@ -6,6 +6,7 @@ import { sqlState } from '../postgres/connection.ts'
 import type { Database, Tx } from '../postgres/sql.ts'
 import type { Claim, Queue, RetryEntry } from '../queue/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { pause } from './pause.ts'
 import { PressureBatch } from './pressure-batch.ts'
 import type { PluginTransaction } from './plugin-transaction.ts'
 import type { Settled } from './pressure-batch.ts'
@@ -102,7 +103,7 @@ export function createSettler(options: SettlerOptions): Settler {
   }
 
   async function flush(items: readonly Settlement[]): Promise<readonly Settled<SettleResult>[]> {
-    for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
+    for (let wait = FIRST_PAUSE_MS; ; wait = Math.min(wait * 2, LONGEST_PAUSE_MS)) {
       stopping.signal.throwIfAborted()
       try {
         const passed = await commit(items)
@@ -114,7 +115,7 @@ export function createSettler(options: SettlerOptions): Settler {
       } catch (error) {
         if (/^2[23]/.test(sqlState(error) ?? '')) return oneByOne(items, error)
         logger.warn({ err: error, jobs: items.length }, 'outcomes could not be recorded; they are held and tried again')
-        await pauseFor(pause, stopping.signal)
+        await pause(wait, stopping.signal)
       }
     }
   }
@@ -215,16 +216,4 @@ function eventOf(row: OutcomeRow) {
     case 'job.attempt_lost':
       return { type: row.type, ...row.data }
   }
-}
-
-function pauseFor(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms)
-    signal.addEventListener('abort', done, { once: true })
-    function done() {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-  })
 }
