@@ -23,7 +23,8 @@ export const lostCases: readonly ContractCase[] = [
       const claims = await holder.claim(plugin, 3)
       const [kept, ...silent] = claims
       assert.ok(kept !== undefined)
-      const beat = setInterval(() => void holder.heartbeat([kept]), 1000)
+      let beating = Promise.resolve()
+      const beat = setInterval(() => (beating = holder.heartbeat([kept])), 1000)
       try {
         const found = await withinLimit(harness, claimWhenReady(other, plugin, 2))
         assert.deepEqual(ids(found).sort(), ids(silent).sort())
@@ -32,6 +33,7 @@ export const lostCases: readonly ContractCase[] = [
         await takenOver(harness, other, found)
       } finally {
         clearInterval(beat)
+        await beating
       }
     },
   },
