@@ -6,6 +6,7 @@ import { sqlState } from '../postgres/connection.ts'
 import type { Database, Statement, Tx } from '../postgres/sql.ts'
 import type { Queue, QueueEntry } from '../queue/index.ts'
 import { XCoreError } from '../errors/index.ts'
+import { Afterwards } from './afterwards.ts'
 import { PressureBatch } from './pressure-batch.ts'
 import type { Settled } from './pressure-batch.ts'
 import type { KnownSubscription, Subscribers } from './subscriptions.ts'
@@ -82,12 +83,17 @@ const REPOINT_KEY: Statement = {
   text: `update xcore.idempotency_keys set accepted = $3::uuid, jobs = $4::uuid[] where scope = $1 and key = $2`,
 }
 
+/** Batches that a queue beside Postgres may still have to hear of before further ones wait for it. */
+export const UNTOLD_BATCHES = 16
+
 /**
  * Accepts jobs and events: what callers ask for at the same time is committed in one transaction of a handful of statements
  * (keys, log, jobs, queue), so that one fsync serves many callers.
  */
 export function createAcceptance(options: AcceptanceOptions): Acceptance {
   const { database, queue, subscribers } = options
+  // Accepted is what is committed: a queue beside Postgres hears of it while the callers already have their answer.
+  const told = new Afterwards(UNTOLD_BATCHES)
 
   async function flush(items: readonly AcceptItem[]): Promise<readonly Settled<Accepted>[]> {
     const plain = items.filter(isPlain)
@@ -109,7 +115,7 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
     const started = performance.now()
     try {
       const written = await write(items)
-      await queue.committed(written.entries)
+      await told.follow(queue.committed(written.entries))
       options.onCommit?.(written.requests, written.events, (performance.now() - started) / 1000)
       return written.results
     } catch (error) {
@@ -148,7 +154,13 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
   // Callers over HTTP are tens, not hundreds: a second transaction is worth it from 8 on (measured with 50 connections: 1.2–2× the
   // requests of one lane).
   const batch = new PressureBatch(flush, { maxItems: 500, lanes: 2, laneAt: 8 })
-  return { accept: (item) => batch.add(item), drained: () => batch.drained() }
+  return {
+    accept: (item) => batch.add(item),
+    async drained() {
+      await batch.drained()
+      await told.drained()
+    },
+  }
 }
 
 function acceptedOf(plan: Plan): Accepted {

@@ -178,6 +178,7 @@ export function createEngine(options: EngineOptions): RunningEngine {
       await kernel.drained()
       await acceptance.drained()
       settler.stop()
+      await settler.drained()
       await waiters.stop()
     },
   }

@@ -6,6 +6,8 @@ import { sqlState } from '../postgres/connection.ts'
 import type { Database, Tx } from '../postgres/sql.ts'
 import type { Claim, Queue, RetryEntry } from '../queue/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { UNTOLD_BATCHES } from './acceptance.ts'
+import { Afterwards } from './afterwards.ts'
 import { pause } from './pause.ts'
 import { PressureBatch } from './pressure-batch.ts'
 import type { PluginTransaction } from './plugin-transaction.ts'
@@ -64,6 +66,8 @@ const LONGEST_PAUSE_MS = 2_000
 export function createSettler(options: SettlerOptions): Settler {
   const { database, queue, logger } = options
   const stopping = new AbortController()
+  // Recorded is what is committed: a queue beside Postgres hears of it while who waits already has the outcome.
+  const told = new Afterwards(UNTOLD_BATCHES)
 
   // In nearly all batches every outcome passes the fence, so log, queue and COMMIT leave together on that assumption; a batch in which one
   // was fenced fails as a whole and is done again with a look in between.
@@ -108,9 +112,9 @@ export function createSettler(options: SettlerOptions): Settler {
       try {
         const passed = await commit(items)
         const { done, retries } = split(items.filter((item) => passed.has(item.row.id)))
-        await queue.settled(done, retries)
         const results = items.map((item): SettleResult => (passed.has(item.row.id) ? recordedEnd(item) : { fenced: true }))
         options.onSettled(results.filter((result) => !result.fenced))
+        await told.follow(queue.settled(done, retries))
         return results.map((value) => ({ ok: true, value }))
       } catch (error) {
         if (/^2[23]/.test(sqlState(error) ?? '')) return oneByOne(items, error)
@@ -149,7 +153,10 @@ export function createSettler(options: SettlerOptions): Settler {
       options.onSettled([end])
       return end
     },
-    drained: () => batch.drained(),
+    async drained() {
+      await batch.drained()
+      await told.drained()
+    },
     stop: () => stopping.abort(new Error('the settler was stopped before the outcome could be recorded')),
   }
 }
