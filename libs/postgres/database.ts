@@ -40,6 +40,7 @@ export function createDatabase(options: DatabaseOptions): PooledDatabase {
   const pool = new Pool({ ...clientConfig(options), max, min: Math.min(2, max), idleTimeoutMillis: 30_000 })
   // The pool has dropped the connection already; without a listener the event would end the process.
   pool.on('error', (error) => options.logger?.debug({ err: error }, 'an idle database connection was lost'))
+  pool.on('connect', survive)
   let closing: Promise<void> | undefined
 
   async function connect(): Promise<PoolClient> {
@@ -136,6 +137,14 @@ export function createDatabase(options: DatabaseOptions): PooledDatabase {
     ready: async () => void (await sql.run('select 1')),
     close: () => (closing ??= pool.end()),
   }
+}
+
+/**
+ * The pool takes its listener off a connection that it hands out, and the borrower gets it some microtasks later. What the server says in
+ * the same packet (that it shuts down) comes in between, and an `error` event that nobody hears ends the process.
+ */
+export function survive(client: PoolClient): void {
+  client.on('error', () => {})
 }
 
 async function execute<Row extends object>(client: PoolClient, statement: QueryConfig, params: readonly unknown[] = []): Promise<Row[]> {

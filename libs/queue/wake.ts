@@ -60,6 +60,8 @@ export function createWake(notifications: WakeChannel, logger: Logger): Wake {
         logger.warn({ err, plugins: batch }, 'workers in other processes could not be woken; they find the jobs by polling')
       }
     }
+    // Here and not in a later turn: what is announced from now on needs a new one.
+    sending = undefined
   }
 
   return {
@@ -79,7 +81,7 @@ export function createWake(notifications: WakeChannel, logger: Logger): Wake {
       const named = [...plugins]
       local(named)
       for (const plugin of named) pending.add(plugin)
-      sending ??= send().finally(() => (sending = undefined))
+      if (pending.size > 0) sending ??= send()
     },
     on(plugin, listener) {
       const set = listeners.get(plugin) ?? new Set()

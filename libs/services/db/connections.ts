@@ -2,6 +2,7 @@ import { Pool } from 'pg'
 import type { PoolClient, QueryConfig, QueryResult } from 'pg'
 import { XCoreError } from '../../errors/index.ts'
 import { addressOf, clientConfig, isConnectionError, isPoolTimeout } from '../../postgres/connection.ts'
+import { survive } from '../../postgres/database.ts'
 import type { Database, Statement } from '../../postgres/sql.ts'
 import type { Logger } from '../../telemetry/logger.ts'
 import type { PluginRole } from './roles.ts'
@@ -67,6 +68,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
     allowExitOnIdle: true,
   })
   pool.on('error', (error) => logger.debug({ err: error }, 'an idle database connection of a plugin was lost'))
+  pool.on('connect', survive)
 
   const out = new Set<PluginConnection>()
 
