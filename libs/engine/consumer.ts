@@ -9,6 +9,7 @@ import { lostRow } from './outcome.ts'
 import { pause } from './pause.ts'
 import type { PluginDirectory, RunnablePlugin } from './plugin-port.ts'
 import type { RateTokens } from './rate-tokens/rate-tokens.ts'
+import { release } from './release.ts'
 import { createSeats } from './seats.ts'
 import type { OutstandingCalls } from './seats.ts'
 import type { Slots } from './slots.ts'
@@ -130,9 +131,12 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   }
 
   async function handBack(ready: readonly { claim: Claim; job: StoredJob }[]): Promise<void> {
-    if (ready.length === 0) return
     const runAt = new Date(options.clock.now())
-    await queue.release(ready.map(({ claim, job }) => ({ claim, priority: job.priority, runAt })))
+    await release(
+      queue,
+      ready.map(({ claim, job }) => ({ claim, priority: job.priority, runAt })),
+      logger,
+    )
   }
 
   /** How many jobs the rate limit admits now; when none, the consumer wakes once it admits one. */
@@ -203,10 +207,9 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     const elsewhere = await Promise.all(actions.map((action) => workers.isElsewhere(name, action)))
     const foreign = new Set(actions.filter((_, index) => elsewhere[index]))
     if (foreign.size === 0) return ready
-    const runAt = new Date(options.clock.now())
     holdOff = performance.now() + HAND_OVER_MS
     const isForeign = ({ job }: { job: StoredJob }) => job.kind === 'action' && foreign.has(job.name)
-    await queue.release(ready.filter(isForeign).map(({ claim, job }) => ({ claim, priority: job.priority, runAt })))
+    await handBack(ready.filter(isForeign))
     return ready.filter((each) => !isForeign(each))
   }
 
@@ -231,16 +234,14 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     void run.ended.then((how) => {
       seats.leave(seat)
       // What must be handed back stays held until it was.
-      if (typeof how === 'object') void release(run, how.interrupted)
+      if (typeof how === 'object') void putBack(run, how.interrupted)
       else if (how !== 'hand back') void run.over.then(() => drop(run))
       pump()
     })
   }
 
-  async function release(run: JobRun, runAt: Date): Promise<void> {
-    await queue
-      .release([{ claim: run.claim, priority: run.job.priority, runAt }])
-      .catch((err: unknown) => logger.warn({ err, plugin: name, job: run.job.id }, 'a job could not be handed back; it is found as lost'))
+  async function putBack(run: JobRun, runAt: Date): Promise<void> {
+    await release(queue, [{ claim: run.claim, priority: run.job.priority, runAt }], logger)
     drop(run)
   }
 

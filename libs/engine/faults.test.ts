@@ -161,6 +161,33 @@ describe('faults', { concurrency: true }, () => {
     assert.deepEqual(await types(t.engine, jobId), ['job.requested', 'job.succeeded'])
   })
 
+  test('a hand-back that Postgres ends as one half of a deadlock is done again', async () => {
+    const begun = Promise.withResolvers<void>()
+    let running = 0
+    const hang: TestHandler = ({ signal }) =>
+      new Promise((resolve) => {
+        if (++running === 2) begun.resolve()
+        signal.addEventListener('abort', () => resolve(done()))
+      })
+    await using leaving = await testEngine(shop({ hang }), { heartbeatSeconds: NEVER })
+    const jobs = [await submit(leaving.engine, 'hang'), await submit(leaving.engine, 'hang')]
+    await begun.promise
+    let stopped: Promise<void> | undefined
+    await leaving.database.transaction(async (tx) => {
+      const lock = (id: JobId | undefined) => tx.run('select 1 from pgboss.job where id = $1 for update', [id])
+      await lock(jobs[1]?.jobId)
+      stopped = leaving.consumers.stop(10)
+      // On another connection: a transaction looks at this table once.
+      const waits = () =>
+        leaving.database.run(`select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`)
+      while ((await waits()).length === 0);
+      await lock(jobs[0]?.jobId)
+    })
+    await stopped
+    await using staying = await testEngine(shop({ hang: () => done() }), { url: leaving.url })
+    for (const { jobId } of jobs) assert.equal((await outcome(staying.engine, jobId)).attempt, 1)
+  })
+
   test('Postgres killed under load: nothing accepted is lost, nothing ends twice, and callers are told meanwhile', async () => {
     await using stack = new AsyncDisposableStack()
     const dataDir = await mkdtemp(join(tmpdir(), 'xcore-faults-'))

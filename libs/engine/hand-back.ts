@@ -1,6 +1,7 @@
 import type { Queue, RetryEntry } from '../queue/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Consumer } from './consumer.ts'
+import { release } from './release.ts'
 
 /**
  * Ends consumers: they claim no more; what runs is waited for, and after `deadlineMs` handed back to the queue without spending an
@@ -17,7 +18,7 @@ export async function handBack(consumers: readonly Consumer[], deadlineMs: numbe
     .map(({ run }): RetryEntry => ({ claim: run.claim, priority: run.job.priority, runAt: new Date() }))
   if (entries.length > 0) {
     logger.info({ jobs: entries.length }, 'jobs that still ran are handed back; no attempt is spent')
-    await queue.release(entries).catch((err: unknown) => logger.warn({ err }, 'jobs could not be handed back; they are found as lost'))
+    await release(queue, entries, logger)
   }
   // What is over may still wait to be recorded; the settler gives up by itself only when it is stopped.
   await within(Math.max(1000, deadlineMs / 2), Promise.all(ends.filter(({ how }) => how === 'settling').map(({ run }) => run.over)))
