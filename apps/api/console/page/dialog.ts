@@ -26,6 +26,8 @@ export interface Question {
 
 /** Asks before something is done. False: the reader thought better of it. */
 export function ask(question: Question): Promise<boolean> {
+  // A key may be asked for above another dialog.
+  const prefix = `dialog-${document.querySelectorAll('dialog').length}`
   return new Promise((resolve) => {
     const trouble = h('div', { role: 'alert' })
     const cancel = h('button', { type: 'button', onclick: () => dialog.close() }, 'Back')
@@ -55,13 +57,13 @@ export function ask(question: Question): Promise<boolean> {
           if (!busy) void submit(form)
         },
       },
-      h('h2', { id: 'dialog-title' }, question.title),
+      h('h2', { id: `${prefix}-title` }, question.title),
       typeof question.text === 'string' ? h('p', {}, question.text) : question.text,
-      (question.fields ?? []).map(fieldOf),
+      (question.fields ?? []).map((field) => fieldOf(field, `${prefix}-${field.name}`)),
       trouble,
       h('div', { class: 'buttons' }, cancel, act),
     )
-    const dialog = h('dialog', { 'aria-labelledby': 'dialog-title' }, form)
+    const dialog = h('dialog', { 'aria-labelledby': `${prefix}-title` }, form)
     dialog.addEventListener('close', () => {
       dialog.remove()
       resolve(done)
@@ -88,8 +90,7 @@ export function reasonOf(values: ReadonlyMap<string, string>): { readonly reason
   return reason === '' ? {} : { reason }
 }
 
-function fieldOf(field: Field): HTMLElement {
-  const id = `dialog-${field.name}`
+function fieldOf(field: Field, id: string): HTMLElement {
   const hint = field.hint === undefined ? null : h('small', { id: `${id}-hint` }, field.hint)
   const common = { id, name: field.name, ...(hint !== null && { 'aria-describedby': `${id}-hint` }) }
   if (field.kind === 'check') {

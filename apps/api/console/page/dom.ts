@@ -89,6 +89,8 @@ export function morph(parent: Element, next: readonly Node[]): void {
   const kept = next.map((node) => {
     const key = keyOf(node)
     const match = key === null ? unkeyed[place++] : keyed.get(key)
+    // Of two with one key the second is new.
+    keyed.delete(key)
     return match === undefined ? node : patched(match, node)
   })
   const staying = new Set<Node>(kept)

@@ -5,6 +5,8 @@ import { problemBox, tickTimes } from './parts.ts'
 import type { View } from './view.ts'
 
 const REFRESH_MS = 3_000
+/** What takes long is asked for less often: an open page never keeps XCore busy for more than a tenth of the time. */
+const REST_PER_LOAD = 9
 
 /** Shows one view at a time and keeps it fresh while somebody can see it. */
 export interface Screen {
@@ -37,6 +39,7 @@ export function createScreen(content: HTMLElement, now: () => number): Screen {
     }
     current.loading = true
     let refused = false
+    const begunMs = performance.now()
     try {
       const nodes = await current.view.load(current.left.signal, forced)
       if (current !== shown) return
@@ -55,7 +58,7 @@ export function createScreen(content: HTMLElement, now: () => number): Screen {
           current.again = false
           void load(current, true)
           // Without a key each further try would count as somebody guessing.
-        } else if (!refused) schedule(current)
+        } else if (!refused) schedule(current, performance.now() - begunMs)
       }
     }
   }
@@ -78,9 +81,11 @@ export function createScreen(content: HTMLElement, now: () => number): Screen {
     return problem?.status
   }
 
-  const schedule = (current: Shown): void => {
+  const schedule = (current: Shown, tookMs: number): void => {
     clearTimeout(timer)
-    if (current.view.live && !held && !document.hidden) timer = setTimeout(() => void load(current, false), REFRESH_MS)
+    if (current.view.live && !held && !document.hidden) {
+      timer = setTimeout(() => void load(current, false), Math.max(REFRESH_MS, tookMs * REST_PER_LOAD))
+    }
   }
 
   /** Ages go on between refreshes. */

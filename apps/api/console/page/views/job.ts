@@ -20,7 +20,7 @@ export function jobView(scene: Scene, id: string): View {
     const job = jobOf(fieldsOf(await client.call('job', { params: { id }, signal })))
     return { job, story: storyOf(await client.call('story', { params: { id }, signal })) }
   }
-  // What has finished changes by replays only.
+  // When it and its replays have finished, only another replay changes anything.
   const rarely = slowly(FINISHED_MS, load)
   let finished = false
   return {
@@ -28,7 +28,7 @@ export function jobView(scene: Scene, id: string): View {
     live: true,
     async load(signal, forced) {
       const { job, story } = finished ? await rarely(signal, forced) : await load(signal)
-      finished = isFinished(job.state)
+      finished = isFinished(job.state) && story.replays.every(({ state }) => isFinished(state))
       return show(scene, job, story)
     },
   }
@@ -141,7 +141,7 @@ function cancelButton({ client, notify, refresh }: Scene, job: Job): HTMLElement
       },
     })
   }
-  return h('button', { type: 'button', class: 'danger', onclick: cancel }, 'Cancel…')
+  return h('button', { type: 'button', class: 'danger', 'data-key': 'cancel', onclick: cancel }, 'Cancel…')
 }
 
 function replayButton({ client, notify, refresh }: Scene, job: Job): HTMLElement {
@@ -171,7 +171,7 @@ function replayButton({ client, notify, refresh }: Scene, job: Job): HTMLElement
       },
     })
   }
-  return h('button', { type: 'button', class: 'primary', onclick: replay }, 'Replay…')
+  return h('button', { type: 'button', class: 'primary', 'data-key': 'replay', onclick: replay }, 'Replay…')
 }
 
 /** The payload, when it was edited. Browsers send line ends as CRLF. Throws with what is wrong with it. */

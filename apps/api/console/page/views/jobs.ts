@@ -109,13 +109,9 @@ function filterForm(filter: Filter, apply: (filter: Filter) => void): HTMLElemen
       link({ view: 'jobs', filter: {} }, 'Clear'),
     ),
   )
-  const count = Object.keys(picked(filter, JOB_FILTERS)).filter((name) => name !== 'cursor' && name !== 'limit').length
-  return h(
-    'details',
-    { class: 'panel', 'data-key': 'filters', open: count > 0 },
-    h('summary', {}, count === 0 ? 'Filter' : `Filter (${count})`),
-    form,
-  )
+  const told = Object.entries(filter).filter(([name]) => name !== 'cursor' && name !== 'limit')
+  const summary = told.length === 0 ? 'Filter' : `Filter: ${told.map(([name, value]) => `${name} = ${value}`).join(' · ')}`
+  return h('details', { class: 'panel wide', 'data-key': 'filters' }, h('summary', {}, summary), form)
 }
 
 function read(form: HTMLFormElement): Filter {

@@ -122,7 +122,7 @@ function board(rows: readonly BoardRow[], trends: ReadonlyMap<string, readonly S
       key: name,
       ...(troubles.length > 0 && { tone: 'warn' as const }),
       cells: [
-        h('span', {}, link({ view: 'jobs', filter: { plugin: name } }, name), ' ', h('small', {}, plugin?.version ?? '')),
+        h('span', { class: 'line' }, link({ view: 'jobs', filter: { plugin: name } }, name), ' ', h('small', {}, plugin?.version ?? '')),
         states(plugin, troubles),
         count(queue?.waiting ?? 0),
         trendText(trends.get(name) ?? []),
