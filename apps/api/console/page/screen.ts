@@ -5,8 +5,9 @@ import { problemBox, tickTimes } from './parts.ts'
 import type { View } from './view.ts'
 
 const REFRESH_MS = 3_000
-/** What takes long is asked for less often: an open page never keeps XCore busy for more than a tenth of the time. */
+/** What takes long is asked for less often, so that an open page is no burden. What failed is tried again soon. */
 const REST_PER_LOAD = 9
+const LONGEST_REST_MS = 10_000
 
 /** Shows one view at a time and keeps it fresh while somebody can see it. */
 export interface Screen {
@@ -38,6 +39,7 @@ export function createScreen(content: HTMLElement, now: () => number): Screen {
       return
     }
     current.loading = true
+    let failed = false
     let refused = false
     const begunMs = performance.now()
     try {
@@ -49,6 +51,7 @@ export function createScreen(content: HTMLElement, now: () => number): Screen {
     } catch (error) {
       if (current !== shown) return
       if (current.loadedAtMs === undefined) content.replaceChildren()
+      failed = true
       refused = tell(error) === 401
     } finally {
       current.loading = false
@@ -58,7 +61,7 @@ export function createScreen(content: HTMLElement, now: () => number): Screen {
           current.again = false
           void load(current, true)
           // Without a key each further try would count as somebody guessing.
-        } else if (!refused) schedule(current, performance.now() - begunMs)
+        } else if (!refused) schedule(current, failed ? 0 : performance.now() - begunMs)
       }
     }
   }
@@ -84,7 +87,7 @@ export function createScreen(content: HTMLElement, now: () => number): Screen {
   const schedule = (current: Shown, tookMs: number): void => {
     clearTimeout(timer)
     if (current.view.live && !held && !document.hidden) {
-      timer = setTimeout(() => void load(current, false), Math.max(REFRESH_MS, tookMs * REST_PER_LOAD))
+      timer = setTimeout(() => void load(current, false), Math.max(REFRESH_MS, Math.min(LONGEST_REST_MS, tookMs * REST_PER_LOAD)))
     }
   }
 
