@@ -114,5 +114,9 @@ byId('enter-key').onclick = () => {
   declined = false
   open()
 }
-window.addEventListener('hashchange', open)
+window.addEventListener('hashchange', () => {
+  // A question about what is no longer shown.
+  for (const dialog of document.querySelectorAll('dialog')) dialog.close()
+  open()
+})
 open()

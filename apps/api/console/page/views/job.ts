@@ -4,7 +4,7 @@ import { fieldsOf } from '../../model/read.ts'
 import { parseJson } from '../../model/replay-request.ts'
 import { timelineOf, type Moment } from '../../model/timeline.ts'
 import { isFinished } from '../../model/tone.ts'
-import { ask, reasonOf } from '../dialog.ts'
+import { ask, reasonOf, type Field } from '../dialog.ts'
 import { h, type Child } from '../dom.ts'
 import { badge, faultBox, facts, jsonBlock, jobLink, link, when } from '../parts.ts'
 import { slowly, type Scene, type View } from '../view.ts'
@@ -146,6 +146,8 @@ function cancelButton({ client, notify, refresh }: Scene, job: Job): HTMLElement
 
 function replayButton({ client, notify, refresh }: Scene, job: Job): HTMLElement {
   const original = pretty(job.payload)
+  // What is shown in part cannot be edited.
+  const whole = original === JSON.stringify(job.payload, null, 2)
   const replay = (): void => {
     void ask({
       title: 'Run this job again?',
@@ -153,18 +155,16 @@ function replayButton({ client, notify, refresh }: Scene, job: Job): HTMLElement
       action: 'Replay',
       dangerous: true,
       fields: [
-        {
-          name: 'payload',
-          label: 'Payload',
-          kind: 'lines',
-          value: original,
-          hint: 'As it is, or edited: an edit is kept in the log beside the original.',
-        },
+        ...(whole ? [payloadField(original)] : []),
         { name: 'reason', label: 'Reason (optional, kept in the log)', kind: 'text', maxLength: REASON_LENGTH },
         { name: 'force', label: 'Also when the action is marked “replay: unsafe”', kind: 'check' },
       ],
       async submit(values) {
-        const body = { ...reasonOf(values), ...editOf(values.get('payload') ?? '', original), ...(values.has('force') && { force: true }) }
+        const body = {
+          ...reasonOf(values),
+          ...(whole && editOf(values.get('payload') ?? '', original)),
+          ...(values.has('force') && { force: true }),
+        }
         const made = fieldsOf(await client.call('replayJob', { params: { id: job.id }, body }))['job_id']
         notify('good', ['Replayed as ', jobLink(String(made)), '.'])
         refresh()
@@ -172,6 +172,11 @@ function replayButton({ client, notify, refresh }: Scene, job: Job): HTMLElement
     })
   }
   return h('button', { type: 'button', class: 'primary', 'data-key': 'replay', onclick: replay }, 'Replay…')
+}
+
+function payloadField(original: string): Field {
+  const hint = 'As it is, or edited: an edit is kept in the log beside the original.'
+  return { name: 'payload', label: 'Payload', kind: 'lines', value: original, hint }
 }
 
 /** The payload, when it was edited. Browsers send line ends as CRLF. Throws with what is wrong with it. */
