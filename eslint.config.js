@@ -52,6 +52,23 @@ export default defineConfig([
       '@typescript-eslint/no-unsafe-member-access': 'off',
     },
   },
+  {
+    // Data of strangers is shown there: as text, never as markup or code.
+    files: ['apps/api/console/page/**'],
+    rules: {
+      'no-eval': 'error',
+      'no-new-func': 'error',
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            'MemberExpression[property.name=/^(innerHTML|outerHTML|srcdoc|insertAdjacentHTML|setHTMLUnsafe|parseHTMLUnsafe|createContextualFragment|write|writeln)$/]',
+          message: 'Make elements with h() of dom.ts.',
+        },
+        { selector: "Identifier[name='DOMParser']", message: 'Make elements with h() of dom.ts.' },
+      ],
+    },
+  },
   // programs that print
   { files: ['apps/cli/**', 'bench/**', 'scripts/**', 'test/**', '**/testing/processes/**'], rules: { 'no-console': 'off' } },
 ])

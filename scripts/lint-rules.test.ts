@@ -22,3 +22,10 @@ test('lint refuses what breaks the rules of the house, and nothing else', async 
   const broken = results.flatMap(({ messages }) => messages.map(({ ruleId, message }) => ruleId ?? message))
   assert.deepEqual(broken.sort(), Object.keys(BREAKS).sort())
 })
+
+test('lint refuses what could make markup of data in the console', async () => {
+  const code = `document.body.innerHTML = 'x'\ndocument.body.insertAdjacentHTML('beforeend', 'x')\nnew DOMParser()`
+  const results = await new ESLint({ cwd: root }).lintText(code, { filePath: `${root}apps/api/console/page/main.ts` })
+  const broken = results.flatMap(({ messages }) => messages.map(({ ruleId, message }) => ruleId ?? message))
+  assert.deepEqual(broken, ['no-restricted-syntax', 'no-restricted-syntax', 'no-restricted-syntax'])
+})

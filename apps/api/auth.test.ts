@@ -41,7 +41,7 @@ test('each endpoint asks for its scope', async () => {
   for (const path of ['/livez', '/readyz']) assert.equal((await api.request(path)).status, 200)
 })
 
-test('nothing but health is open without a key', async () => {
+test('nothing but health and the console’s page is open without a key', async () => {
   await using api = await startApi({ auth: { keys: KEYS } })
   const document = await jsonOf(await api.request('/openapi.json', { headers: bearer('key-of-the-reader') }))
   const open: string[] = []
@@ -51,7 +51,7 @@ test('nothing but health is open without a key', async () => {
       if (response.status !== 401) open.push(path)
     }
   }
-  assert.deepEqual(open.sort(), ['/livez', '/readyz'])
+  assert.deepEqual(open.sort(), ['/console', '/livez', '/readyz'])
 })
 
 test('how a key may be sent', async () => {

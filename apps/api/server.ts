@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net'
 import Koa from 'koa'
 import { createAuthorize, requireLoopback } from './auth.ts'
+import { consoleEndpoints } from './console/endpoints.ts'
 import type { Api, ApiDeps } from './deps.ts'
 import { sendJson, type ApiScope, type ApiState, type Endpoint } from './handler.ts'
 import { bind, closeServer, createHttpServer } from './http-server.ts'
@@ -52,6 +53,7 @@ function createApp(api: ApiScope): Koa<ApiState> {
     api.logger[hungUp ? 'debug' : 'warn']({ err: error }, 'an answer could not be sent')
   })
   const ipc = ipcEndpoint(api)
+  const { page, files } = consoleEndpoints()
   const others = [
     eventEndpoint(api),
     ...replayEndpoints(api),
@@ -60,13 +62,14 @@ function createApp(api: ApiScope): Koa<ApiState> {
     ...scheduleEndpoints(api),
     pluginVersionsEndpoint(api),
     ...operationEndpoints(api),
+    page,
   ]
   const openApi = openApiEndpoint(api, [ipc, ...others])
   app.use(observe(api))
   // Calls apart from the others: the hot path then matches one pattern instead of all.
   app.use(routerOf([ipc], authorize).routes())
   app.use(mountPlugins(api, authorize))
-  app.use(routerOf([...others, openApi], authorize).routes())
+  app.use(routerOf([...others, openApi, files], authorize).routes())
   app.use(unmatched)
   return app
 }

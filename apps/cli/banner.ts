@@ -16,9 +16,17 @@ export function banner(facts: BannerFacts): string {
     state: plugin.state,
     last_error: plugin.lastError,
   }))
-  return ['', `XCore ${facts.version} is ready at ${facts.url}`, '', pluginTable(plugins), '', 'Try it:', `  ${curlLine(facts)}`, ''].join(
-    '\n',
-  )
+  return [
+    '',
+    `XCore ${facts.version} is ready at ${facts.url}`,
+    `The console: ${facts.url}/console`,
+    '',
+    pluginTable(plugins),
+    '',
+    'Try it:',
+    `  ${curlLine(facts)}`,
+    '',
+  ].join('\n')
 }
 
 function curlLine({ url, plugins, keysNeeded }: BannerFacts): string {

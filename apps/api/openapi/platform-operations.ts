@@ -18,7 +18,21 @@ interface Told {
   readonly codes?: readonly ErrorCode[]
 }
 
-const JOB_QUERY = ['plugin', 'kind', 'name', 'state', 'error_code', 'correlation_id', 'replay_id', 'since', 'until', 'limit', 'cursor']
+const JOB_QUERY = [
+  'plugin',
+  'kind',
+  'name',
+  'state',
+  'error_code',
+  'error_fingerprint',
+  'correlation_id',
+  'replay_id',
+  'since',
+  'until',
+  'limit',
+  'cursor',
+]
+const FAILURE_QUERY = ['plugin', 'name', 'error_code', 'since', 'until', 'limit']
 const EVENT: Node = {
   required: true,
   content: {
@@ -35,6 +49,7 @@ const TOLD: Readonly<Record<string, Told>> = {
     codes: ['invalid_json', 'bad_request', 'payload_too_large', 'idempotency_mismatch', 'not_ready'],
   },
   'GET /jobs': { schema: 'JobPage', query: JOB_QUERY, codes: ['bad_request'] },
+  'GET /jobs/failures': { query: FAILURE_QUERY, codes: ['bad_request'] },
   'GET /jobs/:id': { schema: 'Job', codes: ['not_found'] },
   'GET /jobs/:id/events': { schema: 'JobHistory', codes: ['not_found'] },
   'POST /jobs/:id/cancel': {
@@ -57,6 +72,12 @@ const TOLD: Readonly<Record<string, Told>> = {
   'GET /readyz': { schema: 'Health', query: ['verbose'], codes: ['not_ready'] },
 }
 
+/** Answers that are not JSON. */
+const TEXTS: Readonly<Record<string, Node>> = {
+  '/metrics': { description: 'Prometheus text', content: { 'text/plain': { schema: { type: 'string' } } } },
+  '/console': { description: 'The page', content: { 'text/html': { schema: { type: 'string' } } } },
+}
+
 export function platformOperation(endpoint: Endpoint, needsKeys: boolean): Node {
   const { method, path, summary, scope } = endpoint
   const told = TOLD[`${method} ${path}`] ?? {}
@@ -69,8 +90,8 @@ export function platformOperation(endpoint: Endpoint, needsKeys: boolean): Node 
   const success =
     told.schema !== undefined
       ? answer('Done', ref(told.schema))
-      : path === '/metrics'
-        ? { description: 'Prometheus text', content: { 'text/plain': { schema: { type: 'string' } } } }
+      : path in TEXTS
+        ? TEXTS[path]
         : { description: 'Done', ...json({ type: 'object' }) }
   return {
     tags: ['platform'],
