@@ -175,9 +175,19 @@ describe('a sandboxed plugin on the whole platform', () => {
   })
 
   test('what shares a sandbox with a crash is run again, alone, and spends no attempt', async () => {
+    let interruptions = 0
     const [exit, ...waits] = await Promise.all([call('exit'), call('wait'), call('wait'), call('wait')])
     assert.match(JSON.stringify(exit.body), /sandbox_crashed/)
-    for (const wait of waits) assert.deepEqual(wait.body['result'], { status: 'ok', attempt: 1 })
+    for (const wait of waits) {
+      assert.deepEqual(wait.body['result'], { status: 'ok', attempt: 1 })
+      const { events } = await json(await fetch(`${url}/jobs/${String(wait.body['job_id'])}/events`))
+      const told = Array.isArray(events) ? events.map((event: object) => Object(event)) : []
+      assert.deepEqual([told[0]?.type, told.at(-1)?.type], ['job.requested', 'job.succeeded'])
+      for (const event of told.slice(1, -1))
+        assert.deepEqual([event.type, event.attempt, event.error.code], ['job.attempt_interrupted', 1, 'sandbox_interrupted'])
+      interruptions += told.length - 2
+    }
+    assert.ok(interruptions > 0, 'no job tells that it was interrupted')
     assert.equal((await call('ping')).status, 200)
     assert.equal((await call('anything', {}, 'other')).status, 200)
   })

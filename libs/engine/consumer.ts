@@ -1,10 +1,11 @@
 import { isTerminal } from '../event-log/index.ts'
 import type { JobId, PluginName, StoredJob } from '../event-log/index.ts'
 import { findJobs } from '../event-log/jobs-table.ts'
+import { recordInterruptions } from '../event-log/record-interruptions.ts'
 import type { Database } from '../postgres/sql.ts'
 import type { Claim, Queue } from '../queue/index.ts'
 import { runJob } from './job-run.ts'
-import type { JobRun, JobRunContext } from './job-run.ts'
+import type { JobRun, JobRunContext, JobRunEnd } from './job-run.ts'
 import { lostRow } from './outcome.ts'
 import type { PluginDirectory, RunnablePlugin } from './plugin-port.ts'
 import type { RateTokens } from './rate-tokens/rate-tokens.ts'
@@ -218,15 +219,20 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     void run.ended.then((how) => {
       seats.leave(seat)
       // What must be handed back stays held until it was.
-      if (typeof how === 'object') void release(run, how.interrupted)
+      if (typeof how === 'object') void release(run, how)
       else if (how !== 'hand back') void run.over.then(() => drop(run))
       pump()
     })
   }
 
-  async function release(run: JobRun, runAt: Date): Promise<void> {
+  async function release(run: JobRun, { interrupted, note }: Extract<JobRunEnd, object>): Promise<void> {
+    // First the log: once it is handed back, the next attempt may write there.
+    if (note !== undefined)
+      await recordInterruptions(options.database, [note]).catch((err: unknown) =>
+        logger.warn({ err, plugin: name, job: run.job.id }, 'an interrupted attempt could not be kept in the log'),
+      )
     await queue
-      .release([{ claim: run.claim, priority: run.job.priority, runAt }])
+      .release([{ claim: run.claim, priority: run.job.priority, runAt: interrupted }])
       .catch((err: unknown) => logger.warn({ err, plugin: name, job: run.job.id }, 'a job could not be handed back; it is found as lost'))
     drop(run)
   }

@@ -13,7 +13,7 @@ import { dispatch } from './calls.ts'
 import type { Operation, WorkContext } from './calls.ts'
 import { Gate } from './gate.ts'
 import { deniedEvent } from './denied-event.ts'
-import { NotNow, interrupted, jobFrame, patience } from './job-frame.ts'
+import { NotNow, interrupted, jobFrame, notNow, patience } from './job-frame.ts'
 import { codeOf } from './end.ts'
 import type { SandboxEnd, Work } from './end.ts'
 import { SandboxProcess } from './process.ts'
@@ -124,13 +124,13 @@ export class Supervisor {
     if (denied !== undefined) return denied
     const alone = this.#suspects.has(job.id)
     const leave = await this.#gate.enter(alone, patience(invocation, this.#options.now()))
-    if (leave === undefined) return interrupted('another job of the plugin runs alone in its sandbox')
+    if (leave === undefined) return notNow('another job of the plugin runs alone in its sandbox')
     try {
       const process = await this.#started()
       signal.throwIfAborted()
       return await this.#run(process, invocation, alone)
     } catch (thrown) {
-      if (thrown instanceof NotNow) return interrupted(thrown.message, thrown.afterSeconds)
+      if (thrown instanceof NotNow) return notNow(thrown.message, thrown.afterSeconds)
       const code = thrown instanceof XCoreError ? thrown.code : 'sandbox_boot_failed'
       return { kind: 'threw', error: { code: code === 'plugin_load_failed' ? 'sandbox_boot_failed' : code, message: messageOf(thrown) } }
     } finally {
