@@ -19,6 +19,7 @@ import { SandboxedPlugin } from './host/plugin.ts'
 import { probe } from './host/probe.ts'
 import type { Probed } from './host/probe.ts'
 import { sandboxRoutes } from './host/routes.ts'
+import { withinServiceRate } from './host/service-rate.ts'
 import { serviceOperation } from './host/services.ts'
 import { Supervisor } from './host/supervisor.ts'
 import { atLeast } from './host/rings.ts'
@@ -48,17 +49,24 @@ function operationsOf(source: PluginSource, own: Supervisor): Readonly<Record<st
     contextOf,
     async subscribe(subscription: SubscriptionFrame) {
       permissions.check(`events:${subscription.pattern}`, 'subscribe')
-      await own.subscribe(subscription)
+      await own.offer.subscribe(subscription)
     },
-    unsubscribe: (id: string) => own.unsubscribe(id),
+    unsubscribe: (id: string) => own.offer.unsubscribe(id),
   }
-  return {
+  const operations = {
     ...engineOperations(context),
     ...databaseOperations({ ...context, db: () => services('db'), transactionOf: (work) => contextOf(work).transaction }),
-    ...scheduleOperations({ manifest, permissions, registry: platform.schedules, collect: (schedules) => own.collect(schedules), now }),
+    ...scheduleOperations({
+      manifest,
+      permissions,
+      registry: platform.schedules,
+      collect: (schedules) => own.offer.schedule(schedules),
+      now,
+    }),
     fetch: fetchOperation({ manifest, permissions, contextOf, now }),
     service: serviceOperation(services),
   }
+  return withinServiceRate(manifest, operations, () => performance.now())
 }
 
 /** A runner with what it owns: bundles on disk, users. */
@@ -158,7 +166,7 @@ export function createSandboxedRunner(options: SandboxedRunnerOptions): Sandboxe
     })
     try {
       await supervisor.load(await handedOver(source))
-      for (const { pattern } of supervisor.subscriptions()) permissions.check(`events:${pattern}`, 'subscribe')
+      for (const { pattern } of supervisor.offer.subscriptions()) permissions.check(`events:${pattern}`, 'subscribe')
     } catch (thrown) {
       await supervisor.unload('shutdown').catch(() => {})
       if (thrown instanceof XCoreError && thrown.code !== 'internal_error') throw thrown

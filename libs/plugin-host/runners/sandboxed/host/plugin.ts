@@ -40,7 +40,7 @@ export class SandboxedPlugin implements LoadedPlugin {
   }
 
   subscriptions(): readonly Subscription[] {
-    return this.#supervisor.subscriptions()
+    return this.#supervisor.offer.subscriptions()
   }
 
   accepts(action: string, payload: unknown): Acceptance {
@@ -55,7 +55,7 @@ export class SandboxedPlugin implements LoadedPlugin {
   }
 
   publish(): Promise<void> {
-    return this.#supervisor.publish()
+    return this.#supervisor.offer.publish()
   }
 
   handOver(): Promise<unknown> {
@@ -63,7 +63,7 @@ export class SandboxedPlugin implements LoadedPlugin {
   }
 
   retire(): void {
-    this.#supervisor.retire()
+    this.#supervisor.offer.retire()
   }
 
   unload(why: Departure): Promise<void> {
