@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test'
 import { pino } from 'pino'
 import { XCoreError } from '../../libs/errors/index.ts'
 import { live } from '../../libs/plugin-host/runners/sandboxed/host/launch.ts'
+import { stackMap } from '../../libs/plugin-host/runners/sandboxed/host/stack-map.ts'
 import { SandboxProcess } from '../../libs/plugin-host/runners/sandboxed/host/process.ts'
 import type { SandboxEnd } from '../../libs/plugin-host/runners/sandboxed/host/end.ts'
 import { makeGround } from './harness.ts'
@@ -96,6 +97,7 @@ describe('the wire', () => {
       plan: { ...ground.plan('uid'), ...ground.plan(globalThis.process.getuid?.() === 0 ? 'uid' : 'permission'), program, bundle: program },
       bootMs: 1_000,
       logger: pino({ level: 'silent' }),
+      stacks: stackMap({ bundle: program, program, map: null }),
       onCall: async (_work, frame) => {
         throw new XCoreError('permission_denied', `no ${frame.op}`)
       },

@@ -21,6 +21,7 @@ import type { Probed } from './host/probe.ts'
 import { sandboxRoutes } from './host/routes.ts'
 import { withinServiceRate } from './host/service-rate.ts'
 import { serviceOperation } from './host/services.ts'
+import { stackMap } from './host/stack-map.ts'
 import { Supervisor } from './host/supervisor.ts'
 import { atLeast } from './host/rings.ts'
 import type { LaunchPlan, Ring, SystemTools } from './host/rings.ts'
@@ -137,6 +138,7 @@ export function createSandboxedRunner(options: SandboxedRunnerOptions): Sandboxe
       uid: probed.ring === 'permission' || process.getuid?.() !== 0 ? null : sandboxUid(process.pid, slot, uidMap),
       tools,
     }
+    const stacks = stackMap({ bundle: bundle.path, program, map: bundle.sourceMap })
     const { permissions } = source
     const supervisor = new Supervisor({
       source,
@@ -146,6 +148,7 @@ export function createSandboxedRunner(options: SandboxedRunnerOptions): Sandboxe
       process: (previousState) => ({
         plan,
         logger: source.logger,
+        stacks,
         bootMs: 10_000,
         init: {
           plugin: manifest.name,

@@ -3,6 +3,7 @@ import { refusal } from '../../../../event-log/index.ts'
 import type { Json, JsonObject } from '../../../../event-log/index.ts'
 import { MAX_RESULT_BYTES } from '../../trusted/outcome.ts'
 import type { FromSandbox } from '../wire/frames.ts'
+import type { StackMap } from './stack-map.ts'
 
 /** For what a frame holds besides the result. */
 const FRAME_ALLOWANCE = 64 * 1024
@@ -13,7 +14,7 @@ type Done = Extract<FromSandbox, { t: 'done' }>
  * What a sandbox reports, as the engine takes it. The runtime inside keeps these rules; something else inside may not, so they are
  * checked again: size (`bytes` of the frame), depth, keys named `__proto__`, texts that Postgres cannot store. Pure.
  */
-export function handlerResult({ result }: Done, bytes: number): HandlerResult {
+export function handlerResult({ result }: Done, bytes: number, stacks: StackMap): HandlerResult {
   const value =
     result.kind === 'ok' ? result.result : { message: result.error.message, code: result.error.code, details: result.error.details ?? null }
   const problem = problemOf(value, bytes)
@@ -24,7 +25,7 @@ export function handlerResult({ result }: Done, bytes: number): HandlerResult {
       ? { kind: 'ok', result: { ...result.result, status: 'ok' } }
       : { kind: 'ok', result: { status: 'ok' } }
   }
-  const { details, stack, statusCode, code, message } = result.error
+  const { details, stack, statusCode, code, message } = withStack(result.error, stacks)
   const error = {
     code,
     message,
@@ -35,6 +36,11 @@ export function handlerResult({ result }: Done, bytes: number): HandlerResult {
   const after = result.retryAfterSeconds === undefined ? {} : { retryAfterSeconds: Math.min(result.retryAfterSeconds, 86_400) }
   if (result.kind === 'error') return { kind: 'error', error, retryable: result.retryable, ...after }
   return { kind: 'threw', error, ...after, ...(result.final === undefined ? {} : { final: result.final }) }
+}
+
+/** The error with the author's files in its stack. */
+export function withStack<Told extends { readonly stack?: string }>(error: Told, stacks: StackMap): Told {
+  return error.stack === undefined ? error : { ...error, stack: stacks.rewrite(error.stack) }
 }
 
 function problemOf(value: unknown, bytes: number): string | undefined {

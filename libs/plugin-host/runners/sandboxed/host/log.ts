@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import type { Logger } from '../../../../telemetry/logger.ts'
 import type { FromSandbox } from '../wire/frames.ts'
 import { TokenBucket } from './buckets.ts'
+import type { StackMap } from './stack-map.ts'
 
 type LogFrame = Extract<FromSandbox, { t: 'log' }>
 
@@ -17,13 +18,15 @@ const KEPT_LINES = 5
 /** What a sandbox says, on the wire and on its stdout and stderr, as lines of the plugin's logger: cut, and not too many. */
 export class SandboxLog {
   readonly #logger: Logger
+  readonly #stacks: StackMap
   readonly #lines = new TokenBucket(LINES_PER_SECOND, BURST, performance.now())
   readonly #kept: string[] = []
   #dropped = 0
   #heapLimit = false
 
-  constructor(logger: Logger, stdout: Readable, stderr: Readable) {
+  constructor(logger: Logger, stdout: Readable, stderr: Readable, stacks: StackMap) {
     this.#logger = logger
+    this.#stacks = stacks
     this.#follow(stdout, 'stdout')
     this.#follow(stderr, 'stderr')
   }
@@ -33,7 +36,11 @@ export class SandboxLog {
     const fields =
       bytes > MAX_FRAME
         ? { cut: bytes }
-        : Object.fromEntries(Object.entries(frame.fields).filter(([key]) => !RESERVED.has(key) && key !== '__proto__'))
+        : Object.fromEntries(
+            Object.entries(frame.fields).flatMap(([key, value]) =>
+              RESERVED.has(key) || key === '__proto__' ? [] : [[key, this.#withStack(value)]],
+            ),
+          )
     const logger = workLogger ?? this.#logger
     logger[frame.level](fields, frame.message)
   }
@@ -45,7 +52,18 @@ export class SandboxLog {
 
   /** The last lines of stderr, to be put behind a message. */
   lastLines(): string {
-    return this.#kept.length === 0 ? '' : `; its last lines: ${this.#kept.join(' | ')}`
+    return this.#kept.length === 0
+      ? ''
+      : `; its last lines: ${this.#kept
+          .map((line) => this.#stacks.rewrite(line))
+          .filter((line) => line !== '')
+          .join(' | ')}`
+  }
+
+  /** An error that was logged. */
+  #withStack(value: unknown): unknown {
+    if (typeof value !== 'object' || value === null || !('stack' in value) || typeof value.stack !== 'string') return value
+    return { ...value, stack: this.#stacks.rewrite(value.stack) }
   }
 
   // Reads on for ever, so that the sandbox never blocks on a full pipe, and keeps at most one line.
@@ -69,7 +87,7 @@ export class SandboxLog {
       if (/heap out of memory|heap limit/i.test(line)) this.#heapLimit = true
       if (this.#kept.push(line.slice(0, 300)) > KEPT_LINES) this.#kept.shift()
     }
-    if (this.#admitted()) this.#logger.info({ stream }, line)
+    if (this.#admitted()) this.#logger.info({ stream }, this.#stacks.rewrite(line))
   }
 
   #admitted(): boolean {
