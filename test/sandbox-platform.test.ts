@@ -26,7 +26,7 @@ permissions:
   'shop/migrations/001_orders.sql':
     'create table orders (id text primary key, amount numeric not null, at timestamptz not null default now(), raw bytea)',
   'shop/src/main.ts': `
-import { SandboxedBase, Router, Type, action, error, ok } from '@xcore/sdk'
+import { SandboxedBase, Router, Type, action, error, ok, route } from '@xcore/sdk'
 import type { JobContext, Payload } from '@xcore/sdk'
 
 export default class Plugin extends SandboxedBase {
@@ -80,6 +80,7 @@ export default class Plugin extends SandboxedBase {
   override getRouter() {
     const router = new Router()
     router.get('/orders', async (ctx) => { ctx.body = await this.getService('db').query('select id from orders order by id') })
+    router.get('/orders/:id', route({ params: Type.Object({ id: Type.String() }), summary: 'One order' }, (_ctx, { params }) => params))
     return router
   }
 }
@@ -162,6 +163,13 @@ describe('a sandboxed plugin on the whole platform', () => {
     assert.match(JSON.stringify(foreign.body), /permission/)
     const routed = await fetch(`${url}/plugins/shop/orders`)
     assert.deepEqual(await routed.json(), [{ id: 'a' }])
+  })
+
+  test('what it declares is in /openapi.json', async () => {
+    const { paths } = await json(await fetch(`${url}/openapi.json`))
+    const { post } = Object(paths)['/ipc/shop/place']
+    assert.match(JSON.stringify(post.requestBody), /"amount":\{"type":"number"\}/)
+    assert.equal(Object(paths)['/plugins/shop/orders/{id}'].get.summary, 'One order')
   })
 
   test('schedules fire inside', async () => {

@@ -1,13 +1,20 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { Type, type TSchema } from '@xcore/sdk'
 import fc from 'fast-check'
 import { Check } from 'typebox/value'
 import { actionSchemasOf, breakingChanges } from './compare-actions.ts'
+import { declaredSchemas } from './declared-schemas.ts'
 import { narrowings } from './narrowings.ts'
 
 const rules = (from: TSchema, to: TSchema) => narrowings(from, to).map(({ path, rule }) => `${path} ${rule}`)
 const S = Type.String()
+
+test('the code of a sandboxed plugin is not run to look at its schemas', async () => {
+  const folder = join(import.meta.dirname, '../../../plugins/transform')
+  await assert.rejects(declaredSchemas(folder), { code: 'bad_request', message: /transform is sandboxed.*versions/ })
+})
 
 test('what narrows a schema is named with its place', () => {
   const before = Type.Object({ a: S, b: Type.Optional(S) })

@@ -13,13 +13,20 @@ export interface PluginSchemas {
 
 /**
  * What the plugin in a folder declares. Imports its code and makes an instance, but runs no hook of it.
- * Rejects with XCoreError `not_found`, `manifest_invalid`, `plugin_load_failed`.
+ * Rejects with XCoreError `not_found`, `manifest_invalid`, `plugin_load_failed`, and `bad_request` for a sandboxed plugin: its code is
+ * not run here.
  */
 export async function declaredSchemas(folder: string): Promise<PluginSchemas> {
   const found = await discoverPlugin(folder)
   if (found === undefined) throw new XCoreError('not_found', `${folder}: expected plugin.yaml or plugin.json in this folder, found neither`)
   if (!found.ok) throw found.error
-  const { name, version } = found.manifest
+  const { name, version, executionMode } = found.manifest
+  if (executionMode === 'sandboxed') {
+    throw new XCoreError(
+      'bad_request',
+      `plugin ${name} is sandboxed, and its code would run here without a sandbox. Load it into a running XCore: GET /admin/plugins/${name}/versions tells what each version declares.`,
+    )
+  }
   return { plugin: name, version, actions: await actionsOf(found.folder, found.manifest) }
 }
 

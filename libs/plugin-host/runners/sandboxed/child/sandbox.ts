@@ -90,6 +90,7 @@ export function runSandbox(options: SandboxOptions): void {
         })),
         freeForm: plugin.freeForm,
         routes: plugin.middleware !== null,
+        declaredRoutes: plugin.routes,
         subscriptions: plugin.subscriptions().map(told),
       })
     } catch (thrown) {

@@ -10,6 +10,7 @@ import type { Running } from '../../trusted/running.ts'
 import { dispatch } from './calls.ts'
 import type { Operation, WorkContext } from './calls.ts'
 import { Gate } from './gate.ts'
+import { checkOffer } from './checked-offer.ts'
 import { deniedEvent } from './denied-event.ts'
 import { NotNow, interrupted, jobFrame, notNow, patience } from './job-frame.ts'
 import { codeOf } from './end.ts'
@@ -295,6 +296,7 @@ export class Supervisor {
       })
       this.#process = process
       void process.ended.then((end) => this.#ended(process, end))
+      checkOffer(this.#options.source.manifest.name, loaded)
       await this.offer.adopt(loaded)
       return process
     } catch (thrown) {
