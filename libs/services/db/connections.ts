@@ -4,6 +4,7 @@ import { XCoreError } from '../../errors/index.ts'
 import { addressOf, clientConfig, isConnectionError, isPoolTimeout } from '../../postgres/connection.ts'
 import type { Database, Statement } from '../../postgres/sql.ts'
 import type { Logger } from '../../telemetry/logger.ts'
+import { ResultBudget, ResultMeter } from './result-meter.ts'
 import type { PluginRole } from './roles.ts'
 import { sqlError } from './sql-error.ts'
 import { plugintypes } from './values.ts'
@@ -20,6 +21,8 @@ export interface ConnectionsOptions {
   readonly database: Database
   readonly logger: Logger
   readonly max: number
+  /** Of one answer, in bytes; null: no limit. */
+  readonly maxResultBytes: number | null
 }
 
 /** Connections of one role of one plugin, opened as they are needed. */
@@ -69,6 +72,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
   pool.on('error', (error) => logger.debug({ err: error }, 'an idle database connection of a plugin was lost'))
 
   const out = new Set<PluginConnection>()
+  const budget = options.maxResultBytes === null ? null : new ResultBudget(options.maxResultBytes)
 
   async function borrow(): Promise<PluginConnection> {
     try {
@@ -92,8 +96,10 @@ export function createConnections(options: ConnectionsOptions): Connections {
     let back = false
     const onError = () => (broken = true)
     client.on('error', onError)
+    const meter = budget === null ? undefined : new ResultMeter(plugin, budget, client, terminate)
 
     async function raw<Row extends object>(sql: string, params: readonly unknown[] = [], timeoutMs?: number): Promise<QueryResult<Row>> {
+      meter?.begin()
       try {
         // The extended protocol takes one statement, also when there are no parameters.
         const query: QueryConfig & { queryMode: 'extended'; query_timeout?: number } = {
@@ -104,7 +110,9 @@ export function createConnections(options: ConnectionsOptions): Connections {
         return await client.query<Row>(timeoutMs === undefined ? query : { ...query, query_timeout: timeoutMs })
       } catch (error) {
         if (isConnectionError(error)) terminate()
-        throw error
+        throw meter?.problem ?? error
+      } finally {
+        meter?.end()
       }
     }
 
@@ -119,6 +127,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
       if (back) return
       back = true
       out.delete(connection)
+      meter?.[Symbol.dispose]()
       void clean().then((whole) => {
         client.removeListener('error', onError)
         client.release(!whole)
