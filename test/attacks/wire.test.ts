@@ -19,7 +19,7 @@ const frame = (value) => { const text = Buffer.from(typeof value === 'string' ? 
 const send = (...values) => wire.write(Buffer.concat(values.map(frame)))
 const onFrame = (listener) => { let rest = Buffer.alloc(0); wire.on('data', (d) => { rest = Buffer.concat([rest, d]); while (rest.length >= 4 && rest.length >= 4 + rest.readUInt32LE(0)) { const n = rest.readUInt32LE(0); listener(JSON.parse(rest.subarray(4, 4 + n))); rest = rest.subarray(4 + n) } }) }
 const hello = { t: 'hello', protocol: 1 }
-const loaded = { t: 'loaded', actions: [], freeForm: true, routes: false, subscriptions: [] }
+const loaded = { t: 'loaded', actions: [], freeForm: true, routes: false, declaredRoutes: [], subscriptions: [] }
 const alive = setInterval(() => {}, 1000)
 send(hello)
 `
@@ -41,6 +41,9 @@ const BOOT: Readonly<Record<string, string>> = {
   'sends a frame whose type is inherited': `${PRELUDE}\nsend('{"__proto__": {"t": "pong"}}')`,
   'answers load with an unload': `${PRELUDE}\nonFrame((f) => send({ t: 'unloaded', error: null }))`,
   'declares 100,000 actions': `${PRELUDE}\nonFrame((f) => send({ ...loaded, actions: Array.from({ length: 100_000 }, (_, i) => ({ name: 'a' + i, input: null })) }))`,
+  'declares a route that is none': `${PRELUDE}\nonFrame((f) => send({ ...loaded, declaredRoutes: [{ method: 'GET', path: '/', status: 99, params: null, query: null, body: null, response: null }] }))`,
+  'declares 100,000 routes': `${PRELUDE}\nonFrame((f) => send({ ...loaded, declaredRoutes: Array.from({ length: 100_000 }, () => ({ method: 'GET', path: '/', status: 200, params: null, query: null, body: null, response: null })) }))`,
+  'asks before it is told what to run': `${PRELUDE}\nsend({ t: 'done', id: 1, result: { kind: 'ok', result: {} } })`,
   'never answers load': `${PRELUDE}\nfor (;;);`,
 }
 
@@ -63,6 +66,13 @@ const JOBS: Readonly<Record<string, string>> = {
   'nests 100,000 levels': `send('['.repeat(100_000) + ']'.repeat(100_000))`,
   'logs at a level that is none': `send({ t: 'log', for: null, level: 'silent', message: '', fields: {} })`,
   'calls with a text as id': `send({ t: 'call', id: 'x', for: id, op: 'emit', args: {} })`,
+  'nests 100,000 levels in the details of an error': `send('{"t":"done","id":' + id + ',"result":{"kind":"threw","error":{"code":"x","message":"","details":' + '['.repeat(100_000) + ']'.repeat(100_000) + '}}}'); send({ t: 'done', id, result: {} })`,
+  'hands over what nobody asked for': `send({ t: 'handed_over', state: null, error: null })`,
+  'unloads itself': `send({ t: 'unloaded', error: null })`,
+  'numbers an answer beyond what numbers hold': `send('{"t":"done","id":9007199254740993,"result":{"kind":"ok","result":{}}}')`,
+  'counts with a number that is none': `send('{"t":"metric","kind":"increment","name":"a","value":1e999}')`,
+  'names a metric that is too long': `send({ t: 'metric', kind: 'set', name: 'x'.repeat(200), value: 1 })`,
+  'says who it is in a call': `send({ t: 'call', id: 1, for: id, plugin: 'other', op: 'emit', args: {} })`,
   'does not read, and asks': `wire.pause(); const big = { t: 'call', for: id, op: 'x'.repeat(60), args: {} }; let n = 0; const more = () => { for (let i = 0; i < 1000; i++) send({ ...big, id: ++n }); if (n < 2_000_000) setImmediate(more) }; more()`,
 }
 
@@ -141,6 +151,16 @@ describe('the wire', () => {
       () => {},
     )
 
+  /** Timers of the host that fired while the process had work. */
+  async function turnsWhile(process: SandboxProcess): Promise<number> {
+    let turns = 0
+    while (process.busy > 0) {
+      await new Promise((resolve) => setTimeout(resolve, 10))
+      turns += 1
+    }
+    return turns
+  }
+
   for (const [what, code] of Object.entries(BOOT)) {
     test(`a program that ${what}`, async () => {
       await assert.rejects(start(code), (thrown) => thrown instanceof XCoreError && thrown.code === 'sandbox_boot_failed')
@@ -165,6 +185,37 @@ describe('the wire', () => {
       await process.ended
     })
   }
+
+  test('a frame that comes byte by byte takes its length in memory, and not the turns of the host', async () => {
+    const drip = `const text = Buffer.from(JSON.stringify(${ok})); const head = Buffer.alloc(4); head.writeUInt32LE(8e6); wire.write(head)
+      let n = 0; const more = () => { for (let i = 0; i < 50; i++) wire.write(Buffer.alloc(1, 32)); n += 50; if (n < 60_000) setImmediate(more); else { const rest = 8e6 - n; wire.write(Buffer.concat([Buffer.alloc(rest - text.length, 32), text])) } }; more()`
+    const process = await start(atJob(drip))
+    const [result, turns] = await Promise.all([run(process), turnsWhile(process)])
+    assert.deepEqual(result, { kind: 'ok', result: { status: 'ok' } })
+    assert.ok(turns > 10, `the host had ${turns} turns of its own`)
+    process.end('unloaded', 'the test is over')
+    await process.ended
+  })
+
+  test('floods of what is allowed leave the host its turns: pongs, log lines, numbers, calls in the name of nothing', async () => {
+    for (const each of [
+      `{ t: 'pong', id: 1 }`,
+      `{ t: 'log', for: null, level: 'info', message: 'x', fields: {} }`,
+      `{ t: 'metric', kind: 'increment', name: 'a', value: 1 }`,
+      `{ t: 'call', id: 1, for: 99999, op: 'emit', args: {} }`,
+    ]) {
+      const process = await start(
+        atJob(
+          `wire.on('data', () => {}); let n = 0; const more = () => { for (let i = 0; i < 500; i++) send(${each}); if ((n += 500) < 60_000) setImmediate(more); else send(${ok}) }; more()`,
+        ),
+      )
+      const [result, turns] = await Promise.all([run(process), turnsWhile(process)])
+      assert.ok(result.kind === 'ok' || result.kind === 'lost', each)
+      assert.ok(turns > 10, `${each}: the host had ${turns} turns of its own`)
+      process.end('unloaded', 'the test is over')
+      await process.ended
+    }
+  })
 
   test('keys named __proto__ in a result end as invalid_result', async () => {
     const process = await start(

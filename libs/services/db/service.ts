@@ -41,6 +41,7 @@ type Owner = Pick<DatabaseOwner, 'name' | 'maxResultBytes'>
 const QUERY_CONNECTIONS = 4
 const HELD_CONNECTIONS = 12
 const LONGEST_MS = 300_000
+const DAY_SECONDS = 86_400
 
 export function createDbService(options: DbServiceOptions): DbService {
   const { url, database, logger } = options
@@ -197,7 +198,14 @@ export function createDbService(options: DbServiceOptions): DbService {
       if (files.length === 0 || (await findPending(database, owner.name, files)).length === 0) return
       const connection = await borrow(owner, 'write', 'held')
       const role = (await databaseOf(owner.name)).writer.name
-      const target = { plugin: owner.name, role, url, database, stager: options.stager(), longestMs: 24 * 60 * 60 * 1000 }
+      const target = {
+        plugin: owner.name,
+        role,
+        url,
+        database,
+        stager: options.stager(),
+        longestMs: (owner.maxMigrationSeconds ?? DAY_SECONDS) * 1000,
+      }
       const transaction = await PluginDatabaseTransaction.begin(connection, target)
       try {
         await connection.query('select xcore_plugins.lock_migrations()')

@@ -43,6 +43,13 @@ export function withStack<Told extends { readonly stack?: string }>(error: Told,
   return error.stack === undefined ? error : { ...error, stack: stacks.rewrite(error.stack) }
 }
 
+/** What a route threw: details that cannot be answered are left out. */
+export function routeError<Told extends { readonly stack?: string; readonly details?: unknown }>(error: Told, stacks: StackMap): Told {
+  const { details } = error
+  const shown = details === undefined || (isJson(details) && refusal(details) === undefined)
+  return withStack(shown ? error : { ...error, details: undefined }, stacks)
+}
+
 function problemOf(value: unknown, bytes: number): string | undefined {
   if (!isJson(value)) return 'is no JSON'
   const refused = refusal(value)

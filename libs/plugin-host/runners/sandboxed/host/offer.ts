@@ -5,6 +5,9 @@ import type { PluginSource } from '../../../runner.ts'
 import type { SubscriptionFrame } from '../wire/frames.ts'
 import type { Loaded } from './process.ts'
 
+/** Every process keeps all of them in memory, and looks at them for each event. */
+const MAX_SUBSCRIPTIONS = 1_000
+
 /** What a sandboxed plugin offers to be called for. Made known to every process when it is published, and from then on as it changes. */
 export class SandboxOffer {
   readonly #source: Pick<PluginSource, 'manifest' | 'platform'>
@@ -62,6 +65,13 @@ export class SandboxOffer {
 
   async subscribe(told: SubscriptionFrame): Promise<void> {
     if (this.#phase === 'retired') throw new XCoreError('not_ready', 'events.on: the plugin is unloaded; subscribe in onLoad')
+    if (this.#subscriptions.size >= MAX_SUBSCRIPTIONS && !this.#subscriptions.has(told.id)) {
+      const { name } = this.#source.manifest
+      throw new XCoreError(
+        'bad_request',
+        `events.on: expected at most ${MAX_SUBSCRIPTIONS} subscriptions of plugin ${name}, found one more`,
+      )
+    }
     const subscription = this.#subscription(told)
     this.#subscriptions.set(subscription.id, subscription)
     if (this.#phase === 'published') await this.#source.platform.subscriptions.add(subscription)

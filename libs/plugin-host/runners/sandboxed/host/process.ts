@@ -9,7 +9,7 @@ import { ProtocolViolation } from '../wire/framing.ts'
 import type { EndReason, SandboxEnd, Work } from './end.ts'
 import { codeOf, toldError } from './end.ts'
 import { Flow } from './flow.ts'
-import { handlerResult, withStack } from './handler-result.ts'
+import { handlerResult, routeError } from './handler-result.ts'
 import { launch } from './launch.ts'
 import type { Exit, Launched } from './launch.ts'
 import { SandboxLog } from './log.ts'
@@ -74,6 +74,7 @@ export class SandboxProcess {
     this.#channel = new Channel({
       stream: this.#child.wire,
       maxUnreadBytes: MAX_UNREAD_BYTES,
+      onRead: () => this.#flow.read(),
       onFrame: (frame, bytes) => this.#receive(checkFromSandbox(frame), bytes),
       onEnd: (violation) => (violation === null ? this.#wireClosed() : this.end('sandbox_protocol_error', violation.message)),
     })
@@ -173,7 +174,7 @@ export class SandboxProcess {
           started,
           settle: (frame) => {
             if (frame.t !== 'answer' && frame.t !== 'route_failed') return false
-            resolve(frame.t === 'answer' ? frame : { ...frame, error: withStack(frame.error, this.#options.stacks) })
+            resolve(frame.t === 'answer' ? frame : { ...frame, error: routeError(frame.error, this.#options.stacks) })
             return true
           },
           lost: (end) =>
@@ -257,7 +258,7 @@ export class SandboxProcess {
         return this.#answered(frame.id, frame, bytes)
       case 'call':
         this.#flow.took()
-        return this.#called(frame)
+        return this.#called(frame, bytes)
       case 'log':
         this.#flow.took()
         return this.#log.line(frame, bytes, frame.for === null ? undefined : this.#pending.get(frame.for)?.work.logger)
@@ -278,7 +279,7 @@ export class SandboxProcess {
     pending.over()
   }
 
-  #called(frame: CallFrame): void {
+  #called(frame: CallFrame, bytes: number): void {
     const pending = this.#pending.get(frame.for)
     const reply = (answer: object) => {
       if (!this.#channel.send({ t: 'reply', id: frame.id, ...answer })) {
@@ -300,14 +301,14 @@ export class SandboxProcess {
       })
       return
     }
-    this.#flow.callBegan()
+    this.#flow.callBegan(bytes)
     void this.#options
       .onCall(pending.work, frame)
       .then(
         (value) => reply({ ok: true, value: value ?? null }),
         (thrown: unknown) => reply({ ok: false, error: toldError(thrown, frame.op, this.#options.logger) }),
       )
-      .finally(() => this.#flow.callEnded())
+      .finally(() => this.#flow.callEnded(bytes))
   }
 
   #begin(
