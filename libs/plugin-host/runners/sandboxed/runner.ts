@@ -1,12 +1,9 @@
-import { realpath, rm } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
 import { XCoreError, messageOf } from '../../../errors/index.ts'
 import type { Logger } from '../../../telemetry/logger.ts'
 import type { LoadedPlugin, PluginSource, Runner } from '../../runner.ts'
 import { handedOver, serviceDirectory } from '../trusted/runner.ts'
-import { makeBundleFolder } from './host/bundle-folder.ts'
 import { bundlePlugin } from './host/bundle-plugin.ts'
-import { bundleProgram } from './host/bundle-program.ts'
 import { engineOperations } from './host/calls.ts'
 import type { Operation } from './host/calls.ts'
 import type { Work } from './host/end.ts'
@@ -14,17 +11,16 @@ import { scheduleOperations } from './host/schedules.ts'
 import { databaseOperations } from './host/transactions.ts'
 import type { SubscriptionFrame } from './wire/frames.ts'
 import { fetchOperation } from './host/fetch.ts'
-import { findTools, readUidMap } from './host/detect.ts'
+import { prepareGround } from './host/ground.ts'
+import type { Ground } from './host/ground.ts'
 import { SandboxedPlugin } from './host/plugin.ts'
-import { probe } from './host/probe.ts'
-import type { Probed } from './host/probe.ts'
 import { sandboxRoutes } from './host/routes.ts'
 import { withinServiceRate } from './host/service-rate.ts'
 import { serviceOperation } from './host/services.ts'
 import { stackMap } from './host/stack-map.ts'
 import { Supervisor } from './host/supervisor.ts'
 import { atLeast } from './host/rings.ts'
-import type { LaunchPlan, Ring, SystemTools } from './host/rings.ts'
+import type { LaunchPlan, Ring } from './host/rings.ts'
 import { sandboxUid } from './host/uids.ts'
 
 export interface SandboxedRunnerOptions {
@@ -76,14 +72,10 @@ export interface SandboxedRunner extends Runner, AsyncDisposable {
   readonly supervisors: ReadonlyMap<string, Supervisor>
 }
 
-interface Ground {
-  readonly folder: string
-  readonly program: string
-  readonly node: string
-  readonly tools: SystemTools
-  readonly uidMap: string
-  readonly probed: Probed
-}
+/** Told once, when the first sandboxed plugin loads. */
+const WEAK_RING =
+  'Sandboxed plugins run in the ring permission: nothing but the permission model of Node stands between their code and this machine. ' +
+  'For code of strangers start XCore as root with util-linux, or install bubblewrap, and set sandbox.require to uid or bwrap (docs/sandbox.md)'
 
 /** Makes it possible to run plugins in processes of their own. Nothing is prepared before the first plugin asks for it. */
 export function createSandboxedRunner(options: SandboxedRunnerOptions): SandboxedRunner {
@@ -92,29 +84,11 @@ export function createSandboxedRunner(options: SandboxedRunnerOptions): Sandboxe
   let lastSlot = 0
 
   async function prepare(): Promise<Ground> {
-    if (process.platform !== 'linux') {
-      throw new XCoreError(
-        'sandbox_unsupported',
-        `sandboxed plugins need Linux, found ${process.platform}; use \`execution_mode: trusted\` if you trust the code`,
-      )
-    }
-    const folder = await makeBundleFolder()
-    try {
-      const [program, node, tools, uidMap] = await Promise.all([
-        bundleProgram(`${folder}/program`),
-        realpath(process.execPath),
-        findTools(),
-        readUidMap(),
-      ])
-      const uid = process.getuid?.() === 0 ? sandboxUid(process.pid, lastSlot++, uidMap) : null
-      const probed = await probe({ node, program, tools, uid, ...(options.ring === undefined ? {} : { only: options.ring }) })
-      const level = probed.ring === 'permission' ? 'warn' : 'info'
-      options.logger[level]({ ring: probed.ring, node, missing: probed.missing }, `Sandboxed plugins run in the ring ${probed.ring}`)
-      return { folder, program, node, tools, uidMap, probed }
-    } catch (thrown) {
-      await rm(folder, { recursive: true, force: true })
-      throw thrown
-    }
+    const made = await prepareGround(lastSlot++, options.ring)
+    const { ring, missing } = made.probed
+    if (ring === 'permission') options.logger.warn({ ring, missing }, WEAK_RING)
+    else options.logger.info({ ring, missing }, `Sandboxed plugins run in the ring ${ring}`)
+    return made
   }
 
   async function load(source: PluginSource): Promise<LoadedPlugin> {
@@ -185,7 +159,7 @@ export function createSandboxedRunner(options: SandboxedRunnerOptions): Sandboxe
     load,
     async [Symbol.asyncDispose]() {
       const made = await ground?.catch(() => undefined)
-      if (made !== undefined) await rm(made.folder, { recursive: true, force: true })
+      await made?.[Symbol.asyncDispose]()
     },
   }
 }
