@@ -105,7 +105,7 @@ describe('the wire', () => {
     await writeFile(program, code, { mode: 0o644 })
     const { process } = await SandboxProcess.start({
       plan: { ...ground.plan('uid'), ...ground.plan(globalThis.process.getuid?.() === 0 ? 'uid' : 'permission'), program, bundle: program },
-      bootMs: 1_000,
+      bootMs: 2_500,
       logger: pino({ level: 'silent' }),
       stacks: stackMap({ bundle: program, program, map: null }),
       onCall: async (_work, frame) => {
@@ -113,6 +113,7 @@ describe('the wire', () => {
       },
       onMetric: () => {},
       init: {
+        declareOnly: false,
         plugin: 'evil',
         version: '1.0.0',
         bundle: 'file:///nothing',

@@ -11,7 +11,7 @@ import { scheduleOperations } from './host/schedules.ts'
 import { databaseOperations } from './host/transactions.ts'
 import type { SubscriptionFrame } from './wire/frames.ts'
 import { fetchOperation } from './host/fetch.ts'
-import { prepareGround } from './host/ground.ts'
+import { planOf, prepareGround, requireRing } from './host/ground.ts'
 import type { Ground } from './host/ground.ts'
 import { SandboxedPlugin } from './host/plugin.ts'
 import { sandboxRoutes } from './host/routes.ts'
@@ -19,9 +19,7 @@ import { withinServiceRate } from './host/service-rate.ts'
 import { serviceOperation } from './host/services.ts'
 import { stackMap } from './host/stack-map.ts'
 import { Supervisor } from './host/supervisor.ts'
-import { atLeast } from './host/rings.ts'
-import type { LaunchPlan, Ring } from './host/rings.ts'
-import { sandboxUid } from './host/uids.ts'
+import type { Ring } from './host/rings.ts'
 
 export interface SandboxedRunnerOptions {
   /** The least ring that a plugin may run in; below it `sandbox_unsupported`. Default: `permission`. */
@@ -93,25 +91,11 @@ export function createSandboxedRunner(options: SandboxedRunnerOptions): Sandboxe
 
   async function load(source: PluginSource): Promise<LoadedPlugin> {
     const { manifest } = source
-    const { folder, program, node, tools, uidMap, probed } = await (ground ??= prepare())
-    const least = options.require ?? 'permission'
-    if (!atLeast(probed.ring, least)) {
-      throw new XCoreError(
-        'sandbox_unsupported',
-        `plugin ${manifest.name}: sandbox.require is ${least}, but this machine reaches ${probed.ring} only (${probed.missing.join('; ')})`,
-      )
-    }
+    const standing = await (ground ??= prepare())
+    const { folder, program, probed } = standing
+    requireRing(probed, options.require ?? 'permission', manifest.name)
     const bundle = await bundlePlugin(source.folder, manifest.entryPoint, folder)
-    const slot = lastSlot++
-    const plan: LaunchPlan = {
-      ring: probed.ring,
-      node,
-      program,
-      bundle: bundle.path,
-      maxMemoryMb: manifest.resources.maxMemoryMb,
-      uid: probed.ring === 'permission' || process.getuid?.() !== 0 ? null : sandboxUid(process.pid, slot, uidMap),
-      tools,
-    }
+    const plan = planOf(standing, bundle.path, manifest, lastSlot++)
     const stacks = stackMap({ bundle: bundle.path, program, map: bundle.sourceMap })
     const { permissions } = source
     const supervisor = new Supervisor({
@@ -125,6 +109,7 @@ export function createSandboxedRunner(options: SandboxedRunnerOptions): Sandboxe
         stacks,
         bootMs: 10_000,
         init: {
+          declareOnly: false,
           plugin: manifest.name,
           version: manifest.version,
           bundle: pathToFileURL(bundle.path).href,

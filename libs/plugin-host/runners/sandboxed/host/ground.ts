@@ -1,11 +1,13 @@
 import { realpath, rm } from 'node:fs/promises'
 import { XCoreError } from '../../../../errors/index.ts'
+import type { Manifest } from '../../../../manifest/index.ts'
 import { makeBundleFolder } from './bundle-folder.ts'
 import { bundleProgram } from './bundle-program.ts'
 import { findTools, readUidMap } from './detect.ts'
 import { probe } from './probe.ts'
 import type { Probed } from './probe.ts'
-import type { Ring, SystemTools } from './rings.ts'
+import { atLeast } from './rings.ts'
+import type { LaunchPlan, Ring, SystemTools } from './rings.ts'
 import { sandboxUid } from './uids.ts'
 
 /** What all sandboxes of this process stand on. */
@@ -47,6 +49,23 @@ export async function prepareGround(slot: number, only?: Ring): Promise<Ground> 
     await remove()
     throw thrown
   }
+}
+
+/** How a plugin's sandbox is started. */
+export function planOf(ground: Ground, bundle: string, manifest: Pick<Manifest, 'resources'>, slot: number): LaunchPlan {
+  const { node, program, tools, uidMap } = ground
+  const { ring } = ground.probed
+  const uid = ring === 'permission' || process.getuid?.() !== 0 ? null : sandboxUid(process.pid, slot, uidMap)
+  return { ring, node, program, bundle, maxMemoryMb: manifest.resources.maxMemoryMb, uid, tools }
+}
+
+/** Throws XCoreError `sandbox_unsupported` below the least ring that is accepted. */
+export function requireRing({ ring, missing }: Probed, least: Ring, plugin: string): void {
+  if (atLeast(ring, least)) return
+  throw new XCoreError(
+    'sandbox_unsupported',
+    `plugin ${plugin}: sandbox.require is ${least}, but this machine reaches ${ring} only (${missing.join('; ')})`,
+  )
 }
 
 /** The strongest ring of this machine, and why not a stronger one: for a look without a plugin. */

@@ -179,6 +179,8 @@ const Init = Type.Object({
   t: Type.Literal('init'),
   /** The call id of the load hook. */
   id: Id,
+  /** Tells what the plugin declares, and runs no hook of it. */
+  declareOnly: Type.Boolean(),
   plugin: Type.String(),
   version: Type.String(),
   /** URL of the plugin's bundle. */
