@@ -7,8 +7,9 @@ import type { TestHost } from '../../libs/plugin-host/testing/plugin-folder.ts'
 // What a plugin answers is shown by browsers, proxies and terminals that trust the host.
 const PLUGIN = pluginClass(`
   override handle(name: string) {
-    if (name !== 'log') return ok()
     const hostile = 'a\\u001b[2J\\u001b]0;owned\\u0007\\r\\n{"level":"error","msg":"forged"}\\u202e'
+    if (name === 'throw') throw Object.assign(new Error(hostile), { stack: hostile })
+    if (name !== 'log') return ok()
     this.logger.info({ [hostile]: 1, plugin: 'other', job: 'forged', level: 60 }, hostile)
     console.log(hostile)
     const error = new Error('x'); error.stack = hostile; this.logger.error({ err: error }, 'an error')
@@ -67,6 +68,13 @@ describe('what a sandboxed plugin answers', () => {
     assert.equal(await answer.text(), '<script>1</script>')
     assert.notEqual((await fetch(`${base}/status`)).status, 101)
     assert.equal((await fetch(`${base}/deep`)).status < 600, true)
+  })
+
+  test('an error of it can be shown in a terminal', async () => {
+    const threw = await t.run('web', 'throw')
+    assert.ok(threw.kind === 'threw')
+    assert.match(threw.error.message, /^a\uFFFD/)
+    assert.doesNotMatch(threw.error.message + threw.error.stack, /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202e]/)
   })
 
   test('its lines in the log are its own, and no terminal obeys them', async () => {

@@ -102,7 +102,7 @@ interface Parts {
   readonly stream: EventEmitter & { destroy(): unknown }
 }
 
-// Not among the types of pg, but what its own documentation of `Client` names.
+// Not among the types of pg; a version that has them no more is noticed at the first connection, not by a result without a limit.
 function partsOf(client: object): Parts {
   const connection: unknown = Reflect.get(client, 'connection')
   const stream: unknown = connection instanceof EventEmitter ? Reflect.get(connection, 'stream') : undefined

@@ -3,6 +3,7 @@ import { refusal } from '../../../../event-log/index.ts'
 import type { Json, JsonObject } from '../../../../event-log/index.ts'
 import { MAX_RESULT_BYTES } from '../../trusted/outcome.ts'
 import type { FromSandbox } from '../wire/frames.ts'
+import { plainText } from './plain-text.ts'
 import type { StackMap } from './stack-map.ts'
 
 /** For what a frame holds besides the result. */
@@ -25,7 +26,7 @@ export function handlerResult({ result }: Done, bytes: number, stacks: StackMap)
       ? { kind: 'ok', result: { ...result.result, status: 'ok' } }
       : { kind: 'ok', result: { status: 'ok' } }
   }
-  const { details, stack, statusCode, code, message } = withStack(result.error, stacks)
+  const { details, stack, statusCode, code, message } = shown(result.error, stacks)
   const error = {
     code,
     message,
@@ -38,16 +39,24 @@ export function handlerResult({ result }: Done, bytes: number, stacks: StackMap)
   return { kind: 'threw', error, ...after, ...(result.final === undefined ? {} : { final: result.final }) }
 }
 
-/** The error with the author's files in its stack. */
-export function withStack<Told extends { readonly stack?: string }>(error: Told, stacks: StackMap): Told {
-  return error.stack === undefined ? error : { ...error, stack: stacks.rewrite(error.stack) }
+interface ToldError {
+  readonly code: string
+  readonly message: string
+  readonly stack?: string
+}
+
+/** The error as it may be shown to people, with the author's files in its stack. */
+function shown<Told extends ToldError>(error: Told, stacks: StackMap): Told {
+  const { code, message, stack } = error
+  const texts = { code: plainText(code), message: plainText(message) }
+  return { ...error, ...texts, ...(stack === undefined ? {} : { stack: plainText(stacks.rewrite(stack)) }) }
 }
 
 /** What a route threw: details that cannot be answered are left out. */
-export function routeError<Told extends { readonly stack?: string; readonly details?: unknown }>(error: Told, stacks: StackMap): Told {
+export function routeError<Told extends ToldError & { readonly details?: unknown }>(error: Told, stacks: StackMap): Told {
   const { details } = error
-  const shown = details === undefined || (isJson(details) && refusal(details) === undefined)
-  return withStack(shown ? error : { ...error, details: undefined }, stacks)
+  const fits = details === undefined || (isJson(details) && refusal(details) === undefined)
+  return shown(fits ? error : { ...error, details: undefined }, stacks)
 }
 
 function problemOf(value: unknown, bytes: number): string | undefined {

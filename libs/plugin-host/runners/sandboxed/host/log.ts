@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import type { Logger } from '../../../../telemetry/logger.ts'
 import type { FromSandbox } from '../wire/frames.ts'
 import { TokenBucket } from './buckets.ts'
+import { plainLine } from './plain-text.ts'
 import type { StackMap } from './stack-map.ts'
 
 type LogFrame = Extract<FromSandbox, { t: 'log' }>
@@ -38,11 +39,11 @@ export class SandboxLog {
         ? { cut: bytes }
         : Object.fromEntries(
             Object.entries(frame.fields).flatMap(([key, value]) =>
-              RESERVED.has(key) || key === '__proto__' ? [] : [[plainText(key), this.#withStack(value)]],
+              RESERVED.has(key) || key === '__proto__' ? [] : [[plainLine(key), this.#withStack(value)]],
             ),
           )
     const logger = workLogger ?? this.#logger
-    logger[frame.level](fields, plainText(frame.message))
+    logger[frame.level](fields, plainLine(frame.message))
   }
 
   /** What V8 says before it aborts. */
@@ -63,7 +64,7 @@ export class SandboxLog {
   /** An error that was logged. */
   #withStack(value: unknown): unknown {
     if (typeof value !== 'object' || value === null || !('stack' in value) || typeof value.stack !== 'string') return value
-    return { ...value, stack: plainText(this.#stacks.rewrite(value.stack)) }
+    return { ...value, stack: plainLine(this.#stacks.rewrite(value.stack)) }
   }
 
   // Reads on for ever, so that the sandbox never blocks on a full pipe, and keeps at most one line.
@@ -87,7 +88,7 @@ export class SandboxLog {
       if (/heap out of memory|heap limit/i.test(line)) this.#heapLimit = true
       if (this.#kept.push(line.slice(0, 300)) > KEPT_LINES) this.#kept.shift()
     }
-    if (this.#admitted()) this.#logger.info({ stream }, plainText(this.#stacks.rewrite(line)))
+    if (this.#admitted()) this.#logger.info({ stream }, plainLine(this.#stacks.rewrite(line)))
   }
 
   #admitted(): boolean {
@@ -104,11 +105,4 @@ export class SandboxLog {
     }
     return true
   }
-}
-
-/** What a terminal would take for an order, or a reader for a line of somebody else, becomes visible: lines may be shown as they are. */
-function plainText(text: string): string {
-  return text.replace(/[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu, (character) =>
-    character === '\t' ? character : character === '\n' ? '\n    ' : '\uFFFD',
-  )
 }
