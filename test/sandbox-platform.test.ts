@@ -26,7 +26,7 @@ permissions:
   'shop/migrations/001_orders.sql':
     'create table orders (id text primary key, amount numeric not null, at timestamptz not null default now(), raw bytea)',
   'shop/src/main.ts': `
-import { SandboxedBase, Router, Type, action, error, ok } from '@xcore/sdk'
+import { SandboxedBase, Router, Type, action, error, ok, route } from '@xcore/sdk'
 import type { JobContext, Payload } from '@xcore/sdk'
 
 export default class Plugin extends SandboxedBase {
@@ -80,6 +80,7 @@ export default class Plugin extends SandboxedBase {
   override getRouter() {
     const router = new Router()
     router.get('/orders', async (ctx) => { ctx.body = await this.getService('db').query('select id from orders order by id') })
+    router.get('/orders/:id', route({ params: Type.Object({ id: Type.String() }), summary: 'One order' }, (_ctx, { params }) => params))
     return router
   }
 }
@@ -164,6 +165,13 @@ describe('a sandboxed plugin on the whole platform', () => {
     assert.deepEqual(await routed.json(), [{ id: 'a' }])
   })
 
+  test('what it declares is in /openapi.json', async () => {
+    const { paths } = await json(await fetch(`${url}/openapi.json`))
+    const { post } = Object(paths)['/ipc/shop/place']
+    assert.match(JSON.stringify(post.requestBody), /"amount":\{"type":"number"\}/)
+    assert.equal(Object(paths)['/plugins/shop/orders/{id}'].get.summary, 'One order')
+  })
+
   test('schedules fire inside', async () => {
     for (let tries = 0; ; tries += 1) {
       const { body } = await call('ticks')
@@ -175,9 +183,19 @@ describe('a sandboxed plugin on the whole platform', () => {
   })
 
   test('what shares a sandbox with a crash is run again, alone, and spends no attempt', async () => {
+    let interruptions = 0
     const [exit, ...waits] = await Promise.all([call('exit'), call('wait'), call('wait'), call('wait')])
     assert.match(JSON.stringify(exit.body), /sandbox_crashed/)
-    for (const wait of waits) assert.deepEqual(wait.body['result'], { status: 'ok', attempt: 1 })
+    for (const wait of waits) {
+      assert.deepEqual(wait.body['result'], { status: 'ok', attempt: 1 })
+      const { events } = await json(await fetch(`${url}/jobs/${String(wait.body['job_id'])}/events`))
+      const told = Array.isArray(events) ? events.map((event: object) => Object(event)) : []
+      assert.deepEqual([told[0]?.type, told.at(-1)?.type], ['job.requested', 'job.succeeded'])
+      for (const event of told.slice(1, -1))
+        assert.deepEqual([event.type, event.attempt, event.error.code], ['job.attempt_interrupted', 1, 'sandbox_interrupted'])
+      interruptions += told.length - 2
+    }
+    assert.ok(interruptions > 0, 'no job tells that it was interrupted')
     assert.equal((await call('ping')).status, 200)
     assert.equal((await call('anything', {}, 'other')).status, 200)
   })

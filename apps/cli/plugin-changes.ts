@@ -8,6 +8,7 @@ import {
   type BreakingChange,
 } from '../../libs/plugin-host/compatibility/compare-actions.ts'
 import { declaredSchemas, type PluginSchemas } from '../../libs/plugin-host/compatibility/declared-schemas.ts'
+import type { Config } from '../../libs/config/index.ts'
 import type { ApiClient } from './client.ts'
 import { CommandFailed } from './exit.ts'
 import { findPlugin } from './find-plugin.ts'
@@ -20,27 +21,38 @@ export interface ChangesReport {
   readonly breaking: readonly BreakingChange[]
 }
 
+/** Where plugins are, and what must fence in sandboxed ones. */
+type PluginPlaces = Pick<Config, 'plugins' | 'sandbox'>
+
 const Versions = Type.Object({ versions: Type.Array(Type.Object({ version: Type.String(), actions: Type.Unknown() })) })
 
 /** What `target` declares now. */
-export async function schemasOf(target: string, pluginsDir: string): Promise<PluginSchemas> {
-  return declaredSchemas(await findPlugin(target, pluginsDir))
+export async function schemasOf(
+  target: string,
+  { plugins: { dir: pluginsDir }, sandbox: { require: least } }: PluginPlaces,
+): Promise<PluginSchemas> {
+  return declaredSchemas(await findPlugin(target, pluginsDir), least)
 }
 
 /**
  * What `target` breaks of an older version: a plugin's folder, a JSON file that `xcore plugin schema` wrote, or a version that the running
  * XCore has seen. Throws CommandFailed when there is no such thing.
  */
-export async function compareWith(target: string, old: string, pluginsDir: string, client: () => ApiClient): Promise<ChangesReport> {
-  const next = await schemasOf(target, pluginsDir)
-  const before = await oldSchemas(next.plugin, old, client)
+export async function compareWith(target: string, old: string, places: PluginPlaces, client: () => ApiClient): Promise<ChangesReport> {
+  const next = await schemasOf(target, places)
+  const before = await oldSchemas(next.plugin, old, places, client)
   return { plugin: next.plugin, version: next.version, against: old, breaking: breakingChanges(before, next.actions) }
 }
 
-async function oldSchemas(plugin: string, old: string, client: () => ApiClient): Promise<readonly ActionSchemas[]> {
+async function oldSchemas(
+  plugin: string,
+  old: string,
+  { sandbox }: PluginPlaces,
+  client: () => ApiClient,
+): Promise<readonly ActionSchemas[]> {
   if (old.endsWith('.json')) return fromFile(old)
   if (/^\d+\.\d+\.\d+/.test(old)) return fromServer(plugin, old, client())
-  return (await declaredSchemas(await findPlugin(old, old))).actions
+  return (await declaredSchemas(await findPlugin(old, old), sandbox.require)).actions
 }
 
 async function fromFile(path: string): Promise<readonly ActionSchemas[]> {

@@ -1,10 +1,11 @@
 import { isTerminal } from '../event-log/index.ts'
 import type { JobId, PluginName, StoredJob } from '../event-log/index.ts'
 import { findJobs } from '../event-log/jobs-table.ts'
+import { recordInterruptions } from '../event-log/record-interruptions.ts'
 import type { Database } from '../postgres/sql.ts'
 import type { Claim, Queue } from '../queue/index.ts'
 import { runJob } from './job-run.ts'
-import type { JobRun, JobRunContext } from './job-run.ts'
+import type { JobRun, JobRunContext, JobRunEnd } from './job-run.ts'
 import { lostRow } from './outcome.ts'
 import { pause } from './pause.ts'
 import type { PluginDirectory, RunnablePlugin } from './plugin-port.ts'
@@ -234,14 +235,19 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     void run.ended.then((how) => {
       seats.leave(seat)
       // What must be handed back stays held until it was.
-      if (typeof how === 'object') void putBack(run, how.interrupted)
+      if (typeof how === 'object') void putBack(run, how)
       else if (how !== 'hand back') void run.over.then(() => drop(run))
       pump()
     })
   }
 
-  async function putBack(run: JobRun, runAt: Date): Promise<void> {
-    await release(queue, [{ claim: run.claim, priority: run.job.priority, runAt }], logger)
+  async function putBack(run: JobRun, { interrupted, note }: Extract<JobRunEnd, object>): Promise<void> {
+    // First the log: once it is handed back, the next attempt may write there.
+    if (note !== undefined)
+      await recordInterruptions(options.database, [note]).catch((err: unknown) =>
+        logger.warn({ err, plugin: name, job: run.job.id }, 'an interrupted attempt could not be kept in the log'),
+      )
+    await release(queue, [{ claim: run.claim, priority: run.job.priority, runAt: interrupted }], logger)
     drop(run)
   }
 

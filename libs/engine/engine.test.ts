@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { pluginName } from '../event-log/index.ts'
 import type { Job, JobId, LogEventType } from '../event-log/index.ts'
-import { done, failed, testPlugins, threw } from './testing/plugins.ts'
+import { done, failed, interrupted, testPlugins, threw } from './testing/plugins.ts'
 import { testEngine } from './testing/running.ts'
 import type { RunningEngine } from './engine.ts'
 
@@ -30,6 +30,29 @@ describe('the job path', () => {
     assert.deepEqual(await types(t.engine, jobId), ['job.requested', 'job.succeeded'])
     assert.deepEqual(await t.engine.get(jobId), job)
     assert.deepEqual(await t.database.run('select id from pgboss.job where id = $1', [jobId]), [])
+  })
+
+  test('an attempt that is interrupted begins again under its number, and the history tells why', async () => {
+    const turns: Record<string, number> = {}
+    const again = (job: Job, begun: boolean) => ((turns[job.id] = (turns[job.id] ?? 0) + 1) < 3 ? interrupted(begun) : done())
+    const handlers = { shared: ({ job }: { job: Job }) => again(job, true), waited: ({ job }: { job: Job }) => again(job, false) }
+    await using t = await testEngine(testPlugins({ shop: { handlers } }))
+    const submit = (action: string) => t.engine.submit({ plugin: 'shop', action, payload: {}, source: 'http' })
+    const [shared, waited] = await Promise.all([submit('shared'), submit('waited')])
+    const job = await outcome(t.engine, shared.jobId)
+    assert.deepEqual([job.state, job.attempt, job.error], ['succeeded', 1, null])
+    const history = (await t.engine.history(shared.jobId)) ?? []
+    assert.deepEqual(
+      history.map(({ event }) => event.type),
+      ['job.requested', 'job.attempt_interrupted', 'job.attempt_interrupted', 'job.succeeded'],
+    )
+    const note = history[1]?.event
+    assert.ok(note?.type === 'job.attempt_interrupted')
+    assert.deepEqual([note.attempt, note.worker, note.error.code], [1, 'test/1', 'sandbox_interrupted'])
+    // Where nothing had begun there is nothing to tell.
+    assert.equal((await outcome(t.engine, waited.jobId)).attempt, 1)
+    assert.deepEqual(await types(t.engine, waited.jobId), ['job.requested', 'job.succeeded'])
+    assert.doesNotMatch(await t.metrics.text(), /job_attempts_failed_total\{/)
   })
 
   test('throws are retried until attempts are used up, then the job is dead', async () => {

@@ -1,6 +1,7 @@
 import { XCoreError, messageOf } from '../errors/index.ts'
 import { refusal } from '../event-log/index.ts'
 import type { Job, JobError, StoredJob } from '../event-log/index.ts'
+import type { InterruptionRow } from '../event-log/record-interruptions.ts'
 import type { Claim } from '../queue/index.ts'
 import type { Logger } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
@@ -23,8 +24,8 @@ export interface JobRunContext {
   readonly worker: string
 }
 
-/** `hand back`: with the others when the process stops. `interrupted`: at once, due at that time. */
-export type JobRunEnd = 'settling' | 'dropped' | 'hand back' | { readonly interrupted: Date }
+/** `hand back`: with the others when the process stops. `interrupted`: at once, due at that time; `note` is for the log. */
+export type JobRunEnd = 'settling' | 'dropped' | 'hand back' | { readonly interrupted: Date; readonly note: InterruptionRow | undefined }
 
 /** One job that this process runs. */
 export interface JobRun {
@@ -86,11 +87,22 @@ export function runJob(
     }
     const finishedAt = clock.now()
     if (end.kind === 'ended' && end.result.kind === 'interrupted') {
-      const { error, delaySeconds } = end.result
+      const { error, delaySeconds, begun } = end.result
       endAttemptSpan(span, { kind: 'aborted', reason: 'shutdown' })
       logger().info({ code: error.code, error: error.message }, 'the attempt was interrupted; the job is handed back, no attempt is spent')
       recorded.resolve()
-      return { interrupted: new Date(Math.ceil(finishedAt + delaySeconds * 1000)) }
+      const data = {
+        attempt: job.attempt,
+        worker: context.worker,
+        started_at: new Date(startedAt).toISOString(),
+        finished_at: new Date(finishedAt).toISOString(),
+        plugin_version: plugin.version,
+        error: storableError(error),
+      }
+      return {
+        interrupted: new Date(Math.ceil(finishedAt + delaySeconds * 1000)),
+        note: begun ? { id: job.id, plugin: job.plugin, data } : undefined,
+      }
     }
     settlingSince = finishedAt
     if (end.kind === 'timed_out') {

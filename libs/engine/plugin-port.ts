@@ -96,8 +96,11 @@ export type HandlerResult =
     } & Transactional)
   /** It threw: retried. `retryAfterSeconds` when it asked for a certain delay (RetryLater); `final` when it asked for none (Discard). */
   | { readonly kind: 'threw'; readonly error: JobError; readonly retryAfterSeconds?: number; readonly final?: boolean }
-  /** It was not run to its end through no fault of its own: handed back, due after `delaySeconds`, and no attempt is spent. */
-  | { readonly kind: 'interrupted'; readonly error: JobError; readonly delaySeconds: number }
+  /**
+   * It was not run to its end through no fault of its own: handed back, due after `delaySeconds`, and no attempt is spent.
+   * `begun`: the handler had begun, so the job's history tells of it.
+   */
+  | { readonly kind: 'interrupted'; readonly error: JobError; readonly delaySeconds: number; readonly begun: boolean }
 
 /** A result that comes with an open transaction: it commits with the outcome, or is rolled back. From then on it is the engine's. */
 interface Transactional {

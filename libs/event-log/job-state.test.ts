@@ -46,6 +46,7 @@ const make = {
     found_at: at(attempt * 2 + 1),
     error,
   }),
+  interrupted: (attempt: number): JobLogEvent => ({ type: 'job.attempt_interrupted', ...run(attempt), error }),
   dead: (attempt: number): JobLogEvent => ({ type: 'job.dead', attempt, finished_at: at(attempt * 2 + 1), error }),
   cancelled: (): JobLogEvent => ({ type: 'job.cancelled', finished_at: at(99), reason: 'no need' }),
 }
@@ -112,6 +113,17 @@ describe('the state machine of a job', () => {
         assert.equal(job.result !== null, job.state === 'succeeded')
         if (job.state === 'failed' || job.state === 'dead') assert.deepEqual(job.error, { code: error.code, message: error.message })
         if (job.state === 'succeeded') assert.equal(job.error, null)
+      }),
+    )
+  })
+
+  test('interruptions change nothing, wherever they come', () => {
+    fc.assert(
+      fc.property(legalLog, fc.array(fc.nat(20), { maxLength: 5 }), ({ events }, places) => {
+        const [first, ...rest] = events
+        assert.ok(first !== undefined)
+        const noted = places.reduce((sofar, at) => sofar.toSpliced(at % (sofar.length + 1), 0, make.interrupted(1)), rest)
+        assert.deepEqual(fold([first, ...noted]), fold(events))
       }),
     )
   })

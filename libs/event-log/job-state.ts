@@ -12,6 +12,7 @@ import type { JobLogEvent, JobRequested } from './log-events.ts'
  *                                 ── job.succeeded ──► succeeded      ── job.failed ──► failed
  *                                 ── job.dead ──► dead                ── job.cancelled ──► cancelled
  *   scheduled | queued ── job.payload_edited ──► the same, with another payload
+ *   any ── job.attempt_interrupted ──► the same: the attempt begins again
  */
 export interface StoredJob extends Job {
   readonly state: StoredState
@@ -36,7 +37,10 @@ export function evolve(job: StoredJob | undefined, fact: JobFact): StoredJob {
     if (job !== undefined) throw illegal(job, fact)
     return requested(fact, event)
   }
-  if (job === undefined || isTerminal(job.state)) throw illegal(job, fact)
+  if (job === undefined) throw illegal(job, fact)
+  // Written by who held the job, not by who settles it: it may come after a cancellation that it did not know of.
+  if (event.type === 'job.attempt_interrupted') return job
+  if (isTerminal(job.state)) throw illegal(job, fact)
   switch (event.type) {
     case 'job.succeeded':
       return {

@@ -53,6 +53,14 @@ export interface JobAttemptLost {
   readonly error: JobError
   readonly fingerprint?: string
 }
+/**
+ * The handler had begun and was not run to its end, through no fault of its own: the job is handed back, and the attempt
+ * begins again under the same number. A note: it changes nothing of the job.
+ */
+export interface JobAttemptInterrupted extends AttemptRun {
+  readonly type: 'job.attempt_interrupted'
+  readonly error: JobError
+}
 /** The handler returned an error result that is final. */
 export interface JobFailed extends AttemptRun {
   readonly type: 'job.failed'
@@ -119,7 +127,15 @@ export interface PermissionDenied {
 }
 
 export type JobLogEvent =
-  JobRequested | JobSucceeded | JobAttemptFailed | JobAttemptLost | JobFailed | JobDead | JobCancelled | JobPayloadEdited
+  | JobRequested
+  | JobSucceeded
+  | JobAttemptFailed
+  | JobAttemptLost
+  | JobAttemptInterrupted
+  | JobFailed
+  | JobDead
+  | JobCancelled
+  | JobPayloadEdited
 export type LogEvent = JobLogEvent | EventEmitted | PermissionDenied | ReplayRequested | ReplayChanged
 export type LogEventType = LogEvent['type']
 
@@ -128,6 +144,7 @@ export const LOG_EVENT_TYPES = [
   'job.succeeded',
   'job.attempt_failed',
   'job.attempt_lost',
+  'job.attempt_interrupted',
   'job.failed',
   'job.dead',
   'job.cancelled',

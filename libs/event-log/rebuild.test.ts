@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { done, failed, testPlugins, threw } from '../engine/testing/plugins.ts'
+import { done, failed, interrupted, testPlugins, threw } from '../engine/testing/plugins.ts'
 import { testEngine } from '../engine/testing/running.ts'
 import { rebuild } from './rebuild.ts'
 
 const KEEP_ALL = new Date(0)
 
 test('the jobs table rebuilt from the log is equal to the live one, and a damaged one is mended', async () => {
+  let interruptions = 0
   const plugins = testPlugins({
     shop: {
       handlers: {
         good: () => done({ n: 1 }),
         no: () => failed('sold_out', { details: { left: 0 } }),
         bad: () => threw('no'),
+        shared: () => (interruptions++ < 5 ? interrupted() : done()),
         stuck: () => failed('busy', { retryable: true }),
       },
     },
@@ -25,6 +27,8 @@ test('the jobs table rebuilt from the log is equal to the live one, and a damage
     ...Array.from({ length: 20 }, () => submit('no')),
     ...Array.from({ length: 20 }, () => submit('bad')),
     submit('stuck'),
+    submit('shared'),
+    submit('shared'),
     submit('good', { idempotencyKey: 'k', priority: 3 }),
   ])
   for (const { jobId } of jobs) await t.engine.wait(jobId, 10_000)

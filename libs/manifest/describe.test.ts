@@ -63,6 +63,7 @@ test('manifestForDisplay has the keys of plugin.yaml and no value of env', () =>
     max_memory_mb: 128,
     max_disk_mb: 50,
     rate_limit: { calls: 5, period_seconds: 2 },
+    service_rate_limit: null,
   })
   assert.deepEqual(shown['config'], { camelKey: { innerKey: 1 } })
   assert.deepEqual(Object.keys(Object(shown['actions'])), ['sellIt'])

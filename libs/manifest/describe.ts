@@ -38,7 +38,7 @@ function rule({ resource, actions: verbs, effect }: Permission): string {
 }
 
 function limits({ resources, runtime, concurrency, priority, executionMode }: Manifest): string[] {
-  const { timeoutSeconds, rateLimit, maxMemoryMb, maxDiskMb } = resources
+  const { timeoutSeconds, rateLimit, serviceRateLimit, maxMemoryMb, maxDiskMb } = resources
   const { maxAttempts, backoffSeconds, maxBackoffSeconds } = runtime.retry
   return [
     `Each job has ${timeoutSeconds} s and priority ${priority}; at most ${concurrency} run at once in a process.`,
@@ -47,6 +47,9 @@ function limits({ resources, runtime, concurrency, priority, executionMode }: Ma
       : `A job that throws is tried up to ${maxAttempts} times, the pauses growing from ${backoffSeconds} s to at most ${maxBackoffSeconds} s.`,
     rateLimit === null ? 'No rate limit.' : `At most ${rateLimit.calls} calls in ${rateLimit.periodSeconds} s.`,
     ...(executionMode === 'sandboxed' ? [`Its process may use ${maxMemoryMb} MB of memory and ${maxDiskMb} MB of disk.`] : []),
+    ...(executionMode === 'sandboxed' && serviceRateLimit !== null
+      ? [`It may ask its host for something ${serviceRateLimit.calls} times in ${serviceRateLimit.periodSeconds} s.`]
+      : []),
   ]
 }
 

@@ -22,6 +22,7 @@ const KEYS = Object.keys(ManifestSchema.properties)
 const INNER_KEYS = [
   'retry',
   'rate_limit',
+  'service_rate_limit',
   'calls',
   'timeout_seconds',
   'name',

@@ -65,8 +65,15 @@ export interface Resources {
   readonly timeoutSeconds: number
   readonly maxMemoryMb: number
   readonly maxDiskMb: number
-  /** null: no limit. */
-  readonly rateLimit: { readonly calls: number; readonly periodSeconds: number } | null
+  /** Of jobs. null: no limit. */
+  readonly rateLimit: Rate | null
+  /** Of what a sandboxed plugin asks of its host, in each process. null: what every sandbox is held to. */
+  readonly serviceRateLimit: Rate | null
+}
+
+export interface Rate {
+  readonly calls: number
+  readonly periodSeconds: number
 }
 
 /** How the process of a sandboxed plugin is kept. */

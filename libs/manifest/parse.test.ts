@@ -45,7 +45,7 @@ describe('a manifest that fits', () => {
       permissions: null,
       env: {},
       envConfiguration: { inject: false, envFile: '.env' },
-      resources: { timeoutSeconds: 10, maxMemoryMb: 128, maxDiskMb: 50, rateLimit: null },
+      resources: { timeoutSeconds: 10, maxMemoryMb: 128, maxDiskMb: 50, rateLimit: null, serviceRateLimit: null },
       runtime: {
         retry: { maxAttempts: 3, backoffSeconds: 1, maxBackoffSeconds: 300 },
         healthCheck: { enabled: true, intervalSeconds: 30, timeoutSeconds: 3 },
@@ -80,7 +80,7 @@ permissions:
 env:
   API_KEY: key-\${API_KEY}
 envconfiguration: {inject: true, env_file: conf/.env}
-resources: {timeout_seconds: 0.5, max_memory_mb: 64, max_disk_mb: 5, rate_limit: {calls: 10, period_seconds: 1.5}}
+resources: {timeout_seconds: 0.5, max_memory_mb: 64, max_disk_mb: 5, rate_limit: {calls: 10, period_seconds: 1.5}, service_rate_limit: {calls: 500, period_seconds: 1}}
 runtime:
   retry: {max_attempts: 1, backoff_seconds: 0, max_backoff_seconds: 60}
   health_check: {enabled: false, interval_seconds: 5, timeout_seconds: 1}
@@ -113,6 +113,7 @@ actions:
       maxMemoryMb: 64,
       maxDiskMb: 5,
       rateLimit: { calls: 10, periodSeconds: 1.5 },
+      serviceRateLimit: { calls: 500, periodSeconds: 1 },
     })
     assert.deepEqual(manifest.runtime.healthCheck, { enabled: false, intervalSeconds: 5, timeoutSeconds: 1 })
     assert.deepEqual(manifest.config, { list: [1, null, { deep: true }] })

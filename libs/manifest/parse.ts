@@ -1,7 +1,7 @@
 import { XCoreError, type Issue } from '../errors/index.ts'
 import { pluginName, type Json, type JsonObject } from '../event-log/index.ts'
 import { checkManifest } from './issues.ts'
-import type { ActionSettings, Manifest, RetrySettings } from './manifest.ts'
+import type { ActionSettings, Manifest, Rate, RetrySettings } from './manifest.ts'
 import type { WrittenManifest } from './schema.ts'
 import { isObject, readText, type ManifestText } from './source.ts'
 
@@ -73,10 +73,8 @@ function withDefaults(written: WrittenManifest, text: ManifestText, file: string
       timeoutSeconds,
       maxMemoryMb: resources.max_memory_mb ?? 128,
       maxDiskMb: resources.max_disk_mb ?? 50,
-      rateLimit:
-        resources.rate_limit === undefined
-          ? null
-          : { calls: resources.rate_limit.calls, periodSeconds: resources.rate_limit.period_seconds ?? 60 },
+      rateLimit: rateOf(resources.rate_limit),
+      serviceRateLimit: rateOf(resources.service_rate_limit),
     },
     runtime: {
       retry,
@@ -110,6 +108,10 @@ function retrySettings(written: NonNullable<WrittenManifest['runtime']>['retry']
     backoffSeconds,
     maxBackoffSeconds: written?.max_backoff_seconds ?? Math.max(base.maxBackoffSeconds, backoffSeconds),
   }
+}
+
+function rateOf(written: { calls: number; period_seconds?: number } | undefined): Rate | null {
+  return written === undefined ? null : { calls: written.calls, periodSeconds: written.period_seconds ?? 60 }
 }
 
 function sourceLines(written: WrittenManifest, text: ManifestText): Record<string, number> {

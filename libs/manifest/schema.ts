@@ -73,6 +73,8 @@ const Retry = Type.Refine(
   () => 'expected max_backoff_seconds to be at least backoff_seconds, found less; raise it',
 )
 
+const Rate = Type.Object({ calls: whole(1, 1_000_000_000), period_seconds: Type.Optional(seconds(30 * DAY_SECONDS)) }, closed)
+
 const PermissionRule = Type.Object(
   {
     resource: Glob,
@@ -127,9 +129,8 @@ export const ManifestSchema = Type.Object(
           timeout_seconds: Type.Optional(Timeout),
           max_memory_mb: Type.Optional(whole(1, 1_048_576)),
           max_disk_mb: Type.Optional(whole(1, 1_048_576)),
-          rate_limit: Type.Optional(
-            Type.Object({ calls: whole(1, 1_000_000_000), period_seconds: Type.Optional(seconds(30 * DAY_SECONDS)) }, closed),
-          ),
+          rate_limit: Type.Optional(Rate),
+          service_rate_limit: Type.Optional(Rate),
         },
         closed,
       ),

@@ -1,3 +1,4 @@
+import { boundsOf } from './bounds.ts'
 import type { PluginMetrics } from '@xcore/sdk'
 import { XCoreError } from '../errors/index.ts'
 import { readPluginEnv, type ExecutionMode, type Manifest } from '../manifest/index.ts'
@@ -42,7 +43,7 @@ export class InstanceLoader implements AsyncDisposable {
     const permissions = createPermissions(manifest, (denial) =>
       onDenied?.({ ...denial, plugin: manifest.name, job: running.getStore()?.job ?? null }),
     )
-    const owner = { name: manifest.name, folder, logger: logger.child({ plugin: manifest.name }), permissions }
+    const owner = { name: manifest.name, folder, logger: logger.child({ plugin: manifest.name }), permissions, ...boundsOf(manifest) }
     await databases?.migrate(owner)
     const loaded = await runner.load({
       manifest,

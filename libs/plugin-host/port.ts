@@ -76,6 +76,10 @@ export interface ServiceOwner {
   readonly logger: Logger
   /** `resources.max_disk_mb` of the manifest. Default: 50. */
   readonly maxDiskMb?: number
+  /** Of one answer of the database; what is more is refused with `payload_too_large`. Default: no limit. */
+  readonly maxResultBytes?: number
+  /** For all pending migrations together. Default: a day. */
+  readonly maxMigrationSeconds?: number
   /** What the plugin may do: a service checks each use (`db.<schema>` read, `cache.<key>` write, …). */
   readonly permissions: Permissions
   /** Aborts when this instance of the plugin is gone; `signal.reason.message`: `reload`, `shutdown`, `unload` (until an operator loads it). */
@@ -90,7 +94,7 @@ export interface PluginDatabases {
   begin(plugin: DatabaseOwner): Promise<JobTransaction>
 }
 
-export type DatabaseOwner = Pick<ServiceOwner, 'name' | 'folder' | 'logger' | 'permissions'>
+export type DatabaseOwner = Pick<ServiceOwner, 'name' | 'folder' | 'logger' | 'permissions' | 'maxResultBytes' | 'maxMigrationSeconds'>
 
 /** Holds the plugins of this process: discovery, load in dependency order, lifecycle. */
 export interface PluginHost extends PluginDirectory, PluginChanges {

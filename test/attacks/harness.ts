@@ -3,6 +3,7 @@ import { realpath } from 'node:fs/promises'
 import { after, before, describe, test } from 'node:test'
 import type { HandlerResult } from '../../libs/engine/index.ts'
 import { hostWith, pluginClass } from '../../libs/plugin-host/testing/plugin-folder.ts'
+import type { PluginHostOptions } from '../../libs/plugin-host/options.ts'
 import type { TestHost } from '../../libs/plugin-host/testing/plugin-folder.ts'
 import { makeBundleFolder } from '../../libs/plugin-host/runners/sandboxed/host/bundle-folder.ts'
 import { bundleProgram } from '../../libs/plugin-host/runners/sandboxed/host/bundle-program.ts'
@@ -36,6 +37,8 @@ export interface AttackOptions {
   /** More of the attacker's plugin.yaml. */
   readonly manifest?: string
   readonly timeoutMs?: number
+  /** More of the host, owned by the stack. */
+  readonly host?: (stack: AsyncDisposableStack) => Promise<Partial<PluginHostOptions>>
 }
 
 /** Makes a suite of the attempts, in each ring that this machine has. */
@@ -45,7 +48,9 @@ export function suite(group: string, list: readonly Attempt[], options: AttackOp
       const missing = await lacking(ring)
       if (missing !== undefined) return void test(`not on this machine: ${missing}`, { skip: true }, () => {})
       let t: TestHost
+      const stack = new AsyncDisposableStack()
       before(async () => {
+        const { services, ...more } = (await options.host?.(stack)) ?? {}
         const resources = options.manifest ?? 'resources: {max_memory_mb: 64}\n'
         t = await hostWith(
           {
@@ -53,12 +58,13 @@ export function suite(group: string, list: readonly Attempt[], options: AttackOp
             neighbour: { 'plugin.yaml': manifest('neighbour', 'sandboxed'), 'src/main.ts': BYSTANDER },
             bystander: BYSTANDER,
           },
-          { sandbox: { ring }, services: { files: filesService } },
+          { sandbox: { ring }, ...more, services: { files: filesService, ...services } },
         )
         assert.equal(t.host.refusal('attacker'), undefined, JSON.stringify(t.host.refusal('attacker')))
       })
       after(async () => {
         await t[Symbol.asyncDispose]()
+        await stack.disposeAsync()
         assert.equal(live.size, 0, 'a sandbox was left behind')
       })
       for (const attempt of list) test(attempt.name, () => attack(t, attempt, options.timeoutMs ?? 400))

@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test'
 import { pino } from 'pino'
 import { XCoreError } from '../../libs/errors/index.ts'
 import { live } from '../../libs/plugin-host/runners/sandboxed/host/launch.ts'
+import { stackMap } from '../../libs/plugin-host/runners/sandboxed/host/stack-map.ts'
 import { SandboxProcess } from '../../libs/plugin-host/runners/sandboxed/host/process.ts'
 import type { SandboxEnd } from '../../libs/plugin-host/runners/sandboxed/host/end.ts'
 import { makeGround } from './harness.ts'
@@ -18,7 +19,7 @@ const frame = (value) => { const text = Buffer.from(typeof value === 'string' ? 
 const send = (...values) => wire.write(Buffer.concat(values.map(frame)))
 const onFrame = (listener) => { let rest = Buffer.alloc(0); wire.on('data', (d) => { rest = Buffer.concat([rest, d]); while (rest.length >= 4 && rest.length >= 4 + rest.readUInt32LE(0)) { const n = rest.readUInt32LE(0); listener(JSON.parse(rest.subarray(4, 4 + n))); rest = rest.subarray(4 + n) } }) }
 const hello = { t: 'hello', protocol: 1 }
-const loaded = { t: 'loaded', actions: [], freeForm: true, routes: false, subscriptions: [] }
+const loaded = { t: 'loaded', actions: [], freeForm: true, routes: false, declaredRoutes: [], subscriptions: [] }
 const alive = setInterval(() => {}, 1000)
 send(hello)
 `
@@ -40,6 +41,9 @@ const BOOT: Readonly<Record<string, string>> = {
   'sends a frame whose type is inherited': `${PRELUDE}\nsend('{"__proto__": {"t": "pong"}}')`,
   'answers load with an unload': `${PRELUDE}\nonFrame((f) => send({ t: 'unloaded', error: null }))`,
   'declares 100,000 actions': `${PRELUDE}\nonFrame((f) => send({ ...loaded, actions: Array.from({ length: 100_000 }, (_, i) => ({ name: 'a' + i, input: null })) }))`,
+  'declares a route that is none': `${PRELUDE}\nonFrame((f) => send({ ...loaded, declaredRoutes: [{ method: 'GET', path: '/', status: 99, params: null, query: null, body: null, response: null }] }))`,
+  'declares 100,000 routes': `${PRELUDE}\nonFrame((f) => send({ ...loaded, declaredRoutes: Array.from({ length: 100_000 }, () => ({ method: 'GET', path: '/', status: 200, params: null, query: null, body: null, response: null })) }))`,
+  'asks before it is told what to run': `${PRELUDE}\nsend({ t: 'done', id: 1, result: { kind: 'ok', result: {} } })`,
   'never answers load': `${PRELUDE}\nfor (;;);`,
 }
 
@@ -62,6 +66,13 @@ const JOBS: Readonly<Record<string, string>> = {
   'nests 100,000 levels': `send('['.repeat(100_000) + ']'.repeat(100_000))`,
   'logs at a level that is none': `send({ t: 'log', for: null, level: 'silent', message: '', fields: {} })`,
   'calls with a text as id': `send({ t: 'call', id: 'x', for: id, op: 'emit', args: {} })`,
+  'nests 100,000 levels in the details of an error': `send('{"t":"done","id":' + id + ',"result":{"kind":"threw","error":{"code":"x","message":"","details":' + '['.repeat(100_000) + ']'.repeat(100_000) + '}}}'); send({ t: 'done', id, result: {} })`,
+  'hands over what nobody asked for': `send({ t: 'handed_over', state: null, error: null })`,
+  'unloads itself': `send({ t: 'unloaded', error: null })`,
+  'numbers an answer beyond what numbers hold': `send('{"t":"done","id":9007199254740993,"result":{"kind":"ok","result":{}}}')`,
+  'counts with a number that is none': `send('{"t":"metric","kind":"increment","name":"a","value":1e999}')`,
+  'names a metric that is too long': `send({ t: 'metric', kind: 'set', name: 'x'.repeat(200), value: 1 })`,
+  'says who it is in a call': `send({ t: 'call', id: 1, for: id, plugin: 'other', op: 'emit', args: {} })`,
   'does not read, and asks': `wire.pause(); const big = { t: 'call', for: id, op: 'x'.repeat(60), args: {} }; let n = 0; const more = () => { for (let i = 0; i < 1000; i++) send({ ...big, id: ++n }); if (n < 2_000_000) setImmediate(more) }; more()`,
 }
 
@@ -94,13 +105,15 @@ describe('the wire', () => {
     await writeFile(program, code, { mode: 0o644 })
     const { process } = await SandboxProcess.start({
       plan: { ...ground.plan('uid'), ...ground.plan(globalThis.process.getuid?.() === 0 ? 'uid' : 'permission'), program, bundle: program },
-      bootMs: 1_000,
+      bootMs: 2_500,
       logger: pino({ level: 'silent' }),
+      stacks: stackMap({ bundle: program, program, map: null }),
       onCall: async (_work, frame) => {
         throw new XCoreError('permission_denied', `no ${frame.op}`)
       },
       onMetric: () => {},
       init: {
+        declareOnly: false,
         plugin: 'evil',
         version: '1.0.0',
         bundle: 'file:///nothing',
@@ -139,6 +152,16 @@ describe('the wire', () => {
       () => {},
     )
 
+  /** The longest time, in milliseconds, for which the host did not come to anything else while the process had work. */
+  async function longestHold(process: SandboxProcess): Promise<number> {
+    let longest = 0
+    for (let last = performance.now(); process.busy > 0; last = performance.now()) {
+      await new Promise((resolve) => setTimeout(resolve, 1))
+      longest = Math.max(longest, performance.now() - last)
+    }
+    return longest
+  }
+
   for (const [what, code] of Object.entries(BOOT)) {
     test(`a program that ${what}`, async () => {
       await assert.rejects(start(code), (thrown) => thrown instanceof XCoreError && thrown.code === 'sandbox_boot_failed')
@@ -163,6 +186,38 @@ describe('the wire', () => {
       await process.ended
     })
   }
+
+  test('a frame that comes byte by byte takes its length in memory, and not the turns of the host', async () => {
+    const drip = `const text = Buffer.from(JSON.stringify(${ok})); const head = Buffer.alloc(4); head.writeUInt32LE(9e5); wire.write(head)
+      let n = 0; const more = () => { for (let i = 0; i < 50; i++) wire.write(Buffer.alloc(1, 32)); n += 50; if (n < 60_000) setImmediate(more); else { const rest = 9e5 - n; wire.write(Buffer.concat([Buffer.alloc(rest - text.length, 32), text])) } }; more()`
+    // Nothing else may come between: pings are not answered.
+    const process = await start(atJob(drip).replace("if (f.t === 'ping')", 'if (false)'))
+    const [result, hold] = await Promise.all([run(process), longestHold(process)])
+    assert.deepEqual(result, { kind: 'ok', result: { status: 'ok' } })
+    assert.ok(hold < 1_000, `the host was held for ${hold} ms`)
+    process.end('unloaded', 'the test is over')
+    await process.ended
+  })
+
+  test('floods of what is allowed leave the host its turns: pongs, log lines, numbers, calls in the name of nothing', async () => {
+    for (const each of [
+      `{ t: 'pong', id: 1 }`,
+      `{ t: 'log', for: null, level: 'info', message: 'x', fields: {} }`,
+      `{ t: 'metric', kind: 'increment', name: 'a', value: 1 }`,
+      `{ t: 'call', id: 1, for: 99999, op: 'emit', args: {} }`,
+    ]) {
+      const process = await start(
+        atJob(
+          `wire.on('data', () => {}); let n = 0; const more = () => { for (let i = 0; i < 500; i++) send(${each}); if ((n += 500) < 60_000) setImmediate(more); else send(${ok}) }; more()`,
+        ),
+      )
+      const [result, hold] = await Promise.all([run(process), longestHold(process)])
+      assert.ok(result.kind === 'ok' || result.kind === 'lost', each)
+      assert.ok(hold < 1_000, `${each}: the host was held for ${hold} ms`)
+      process.end('unloaded', 'the test is over')
+      await process.ended
+    }
+  })
 
   test('keys named __proto__ in a result end as invalid_result', async () => {
     const process = await start(

@@ -29,7 +29,7 @@ export function pluginCommand(): Command {
     .argument('<target>', "a plugin's folder or name")
   schema.action(async (target: string) => {
     const { schemasOf } = await import('../plugin-changes.ts')
-    print(JSON.stringify(await schemasOf(target, configOf(schema.optsWithGlobals<GlobalOptions>()).plugins.dir), null, 2))
+    print(JSON.stringify(await schemasOf(target, configOf(schema.optsWithGlobals<GlobalOptions>())), null, 2))
   })
 
   const list = withServerOptions(plugin.command('list')).description('the plugins of a running XCore, with what is wrong with them')
@@ -61,7 +61,7 @@ async function validatePlugins(target: string | undefined, options: ValidateOpti
 async function compatible(target: string | undefined, old: string, options: ValidateOptions): Promise<void> {
   if (target === undefined) throw new UsageError('--against compares one plugin: name it or its folder')
   const { compareWith } = await import('../plugin-changes.ts')
-  const report = await compareWith(target, old, configOf(options).plugins.dir, () => clientOf(options))
+  const report = await compareWith(target, old, configOf(options), () => clientOf(options))
   const { plugin, version, breaking } = report
   if (options.json) printJson(report)
   if (breaking.length === 0) {

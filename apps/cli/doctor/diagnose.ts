@@ -11,6 +11,7 @@ import type { Finding } from './finding.ts'
 import { checkGroups, checkQueue } from './queue-checks.ts'
 import { checkAll } from '../plugin-check.ts'
 import { checkOrphanedJobs, checkPartitions, checkWorkers } from './platform-checks.ts'
+import { checkSandbox } from './sandbox-check.ts'
 import { checkDataDir, checkNode, checkPlugins, checkPort } from './host-checks.ts'
 
 /** Looks at everything that XCore needs. Starts the embedded server only when it has been used before and nobody runs it; changes no data. */
@@ -19,6 +20,7 @@ export async function diagnose(config: Config): Promise<readonly Finding[]> {
   return [
     checkNode(process.version),
     ...(await checkPlugins(config.plugins.dir)),
+    ...(await checkSandbox(config.plugins.dir, config.sandbox.require)),
     await checkPort(host, port, port === 0 ? undefined : urlOfConfig(config)),
     ...(await databaseFindings(config)),
     ...(await checkQueue(config)),

@@ -57,6 +57,11 @@ export function failed(code: string, options: { retryable?: boolean; details?: J
   }
 }
 
+/** The handler had begun, and was interrupted through no fault of its own. */
+export function interrupted(begun = true): HandlerResult {
+  return { kind: 'interrupted', error: { code: 'sandbox_interrupted', message: 'a neighbour crashed' }, delaySeconds: 0, begun }
+}
+
 export function threw(message: string): HandlerResult {
   return { kind: 'threw', error: { code: 'handler_error', message, stack: 'Error: somewhere inside' } }
 }

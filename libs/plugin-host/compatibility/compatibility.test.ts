@@ -1,13 +1,40 @@
 import assert from 'node:assert/strict'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { Type, type TSchema } from '@xcore/sdk'
 import fc from 'fast-check'
 import { Check } from 'typebox/value'
 import { actionSchemasOf, breakingChanges } from './compare-actions.ts'
+import { live } from '../runners/sandboxed/host/launch.ts'
+import { declaredSchemas } from './declared-schemas.ts'
 import { narrowings } from './narrowings.ts'
 
 const rules = (from: TSchema, to: TSchema) => narrowings(from, to).map(({ path, rule }) => `${path} ${rule}`)
 const S = Type.String()
+
+test('the code of a sandboxed plugin is looked at in a sandbox only', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'xcore-declared-'))
+  try {
+    await mkdir(join(folder, 'src'))
+    await writeFile(join(folder, 'plugin.yaml'), 'name: shop\nversion: 1.2.3\nexecution_mode: sandboxed\n')
+    const code = `import { SandboxedBase, Type, action, ok } from '@xcore/sdk'
+      globalThis.wasRunHere = true
+      export default class Plugin extends SandboxedBase {
+        override actions = { pid: action({ input: Type.Object({ a: Type.Literal(process.pid) }), handler: () => ok() }) }
+        override onLoad() { throw new Error('no hook is run') }
+      }`
+    await writeFile(join(folder, 'src/main.ts'), code)
+    const { plugin, version, actions } = await declaredSchemas(folder)
+    assert.deepEqual([plugin, version, actions.map(({ name }) => name)], ['shop', '1.2.3', ['pid']])
+    assert.equal(Reflect.get(globalThis, 'wasRunHere'), undefined)
+    assert.notEqual(Object(actions[0]?.input).properties.a.const, process.pid)
+    assert.equal(live.size, 0)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})
 
 test('what narrows a schema is named with its place', () => {
   const before = Type.Object({ a: S, b: Type.Optional(S) })

@@ -22,6 +22,7 @@ export class MemoryPlatform implements PluginPlatform {
   readonly #find: (plugin: string) => RunnablePlugin | undefined
   readonly #logger: Logger
   readonly #running = new Set<Promise<void>>()
+  readonly #lookers = new Set<() => void>()
 
   constructor(find: (plugin: string) => RunnablePlugin | undefined, logger: Logger) {
     this.#find = find
@@ -45,6 +46,7 @@ export class MemoryPlatform implements PluginPlatform {
     },
     emit: async (request) => {
       this.emitted.push(request)
+      for (const look of this.#lookers) look()
       const id = eventId(randomIds.uuid())
       const fitting = [...this.registered.values()].filter(({ pattern }) => matchGlob(pattern, request.name))
       const jobs = fitting.flatMap((subscription) => {
@@ -89,6 +91,18 @@ export class MemoryPlatform implements PluginPlatform {
   /** Resolves once no job runs any more. */
   async settled(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running)
+  }
+
+  /** Resolves once events of that name were emitted so often. */
+  async heard(name: string, times: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const look = () => {
+      if (this.emitted.filter((request) => request.name === name).length >= times) resolve()
+    }
+    this.#lookers.add(look)
+    look()
+    await promise
+    this.#lookers.delete(look)
   }
 
   #start(plugin: RunnablePlugin, job: Job): Job {

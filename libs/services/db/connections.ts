@@ -5,6 +5,7 @@ import { addressOf, clientConfig, isConnectionError, isPoolTimeout } from '../..
 import { survive } from '../../postgres/database.ts'
 import type { Database, Statement } from '../../postgres/sql.ts'
 import type { Logger } from '../../telemetry/logger.ts'
+import { ResultBudget, ResultMeter } from './result-meter.ts'
 import type { PluginRole } from './roles.ts'
 import { sqlError } from './sql-error.ts'
 import { plugintypes } from './values.ts'
@@ -21,6 +22,8 @@ export interface ConnectionsOptions {
   readonly database: Database
   readonly logger: Logger
   readonly max: number
+  /** Of one answer, in bytes; null: no limit. */
+  readonly maxResultBytes: number | null
 }
 
 /** Connections of one role of one plugin, opened as they are needed. */
@@ -71,6 +74,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
   pool.on('connect', survive)
 
   const out = new Set<PluginConnection>()
+  const budget = options.maxResultBytes === null ? null : new ResultBudget(options.maxResultBytes)
 
   async function borrow(): Promise<PluginConnection> {
     try {
@@ -94,8 +98,10 @@ export function createConnections(options: ConnectionsOptions): Connections {
     let back = false
     const onError = () => (broken = true)
     client.on('error', onError)
+    const meter = budget === null ? undefined : new ResultMeter(plugin, budget, client, terminate)
 
     async function raw<Row extends object>(sql: string, params: readonly unknown[] = [], timeoutMs?: number): Promise<QueryResult<Row>> {
+      meter?.begin()
       try {
         // The extended protocol takes one statement, also when there are no parameters.
         const query: QueryConfig & { queryMode: 'extended'; query_timeout?: number } = {
@@ -106,7 +112,9 @@ export function createConnections(options: ConnectionsOptions): Connections {
         return await client.query<Row>(timeoutMs === undefined ? query : { ...query, query_timeout: timeoutMs })
       } catch (error) {
         if (isConnectionError(error)) terminate()
-        throw error
+        throw meter?.problem ?? error
+      } finally {
+        meter?.end()
       }
     }
 
@@ -121,6 +129,7 @@ export function createConnections(options: ConnectionsOptions): Connections {
       if (back) return
       back = true
       out.delete(connection)
+      meter?.[Symbol.dispose]()
       void clean().then((whole) => {
         client.removeListener('error', onError)
         client.release(!whole)

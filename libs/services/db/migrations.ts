@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { readFile, readdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile, readdir, realpath, stat } from 'node:fs/promises'
+import { join, sep } from 'node:path'
 import { DatabaseError } from 'pg'
 import { XCoreError, messageOf } from '../../errors/index.ts'
 import type { Database, Statement } from '../../postgres/sql.ts'
@@ -18,6 +18,7 @@ export interface PluginMigration {
 }
 
 const FOLDER = 'migrations'
+const MAX_FILE_BYTES = 64 * 1024 * 1024
 /** A large table may take its time. */
 const LONGEST_MS = 24 * 60 * 60 * 1000
 const NAME = /^(\d{1,9})_[A-Za-z0-9_.-]+\.sql$/
@@ -34,7 +35,7 @@ export async function readPluginMigrations(folder: string): Promise<PluginMigrat
   })
   return Promise.all(
     numbered.map(async ({ file }) => {
-      const text = (await readFile(join(folder, FOLDER, file), 'utf8')).replace(/^\uFEFF/, '').replaceAll('\r\n', '\n')
+      const text = (await ownText(folder, `${FOLDER}/${file}`)).replace(/^\uFEFF/, '').replaceAll('\r\n', '\n')
       return {
         file: `${FOLDER}/${file}`,
         name: file.slice(0, -'.sql'.length),
@@ -43,6 +44,16 @@ export async function readPluginMigrations(folder: string): Promise<PluginMigrat
       }
     }),
   )
+}
+
+/** What a link or a device would bring in is not the plugin's. */
+async function ownText(folder: string, path: string): Promise<string> {
+  const [root, real] = await Promise.all([realpath(folder), realpath(join(folder, path))])
+  const found = await stat(real)
+  if (!real.startsWith(root + sep) || !found.isFile() || found.size > MAX_FILE_BYTES) {
+    throw failed(`expected ${path} to be a plain file in the plugin's folder, of at most ${MAX_FILE_BYTES} bytes, found something else`)
+  }
+  return readFile(real, 'utf8')
 }
 
 async function filesIn(folder: string): Promise<string[]> {

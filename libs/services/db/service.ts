@@ -35,11 +35,13 @@ export interface DbService extends PluginDatabases {
 }
 
 type Mode = 'write' | 'read'
+type Owner = Pick<DatabaseOwner, 'name' | 'maxResultBytes'>
 
 /** Statements on their own, and what holds a connection for longer, so that the latter cannot starve the former. */
 const QUERY_CONNECTIONS = 4
 const HELD_CONNECTIONS = 12
 const LONGEST_MS = 300_000
+const DAY_SECONDS = 86_400
 
 export function createDbService(options: DbServiceOptions): DbService {
   const { url, database, logger } = options
@@ -65,34 +67,46 @@ export function createDbService(options: DbServiceOptions): DbService {
     return 'read'
   }
 
-  async function connections(plugin: string, mode: Mode, use: 'query' | 'held'): Promise<Connections> {
+  async function connections(owner: Owner, mode: Mode, use: 'query' | 'held'): Promise<Connections> {
+    const { name: plugin, maxResultBytes } = owner
     const made = await databaseOf(plugin)
     const role: PluginRole = mode === 'write' ? made.writer : made.reader
-    const key = `${role.name} ${use}`
+    const key = `${role.name} ${use} ${maxResultBytes}`
     let pool = pools.get(key)
     if (pool === undefined) {
       const max = use === 'query' ? QUERY_CONNECTIONS : HELD_CONNECTIONS
-      pool = createConnections({ plugin, schema: made.schema, role, readOnly: mode === 'read', url, database, logger, max })
+      pool = createConnections({
+        plugin,
+        schema: made.schema,
+        role,
+        readOnly: mode === 'read',
+        url,
+        database,
+        logger,
+        max,
+        maxResultBytes: maxResultBytes ?? null,
+      })
       pools.set(key, pool)
     }
     return pool
   }
 
-  async function borrow(plugin: string, mode: Mode, use: 'query' | 'held'): Promise<PluginConnection> {
+  async function borrow(owner: Owner, mode: Mode, use: 'query' | 'held'): Promise<PluginConnection> {
     try {
-      return await (await connections(plugin, mode, use)).borrow()
+      return await (await connections(owner, mode, use)).borrow()
     } catch (error) {
       if (!isRefusedLogin(error)) throw error
       // The role was dropped, or the plugin changed its own password: XCore's word counts.
-      await databaseOf(plugin, true)
-      return (await connections(plugin, mode, use)).borrow()
+      await databaseOf(owner.name, true)
+      return (await connections(owner, mode, use)).borrow()
     }
   }
 
-  async function begin(plugin: string, mode: Mode, limitMs = longestMs): Promise<PluginDatabaseTransaction> {
-    const connection = await borrow(plugin, mode, 'held')
+  async function begin(owner: Owner, mode: Mode): Promise<PluginDatabaseTransaction> {
+    const { name: plugin } = owner
+    const connection = await borrow(owner, mode, 'held')
     const role = (await databaseOf(plugin))[mode === 'write' ? 'writer' : 'reader'].name
-    return PluginDatabaseTransaction.begin(connection, { plugin, role, url, database, stager: options.stager(), longestMs: limitMs })
+    return PluginDatabaseTransaction.begin(connection, { plugin, role, url, database, stager: options.stager(), longestMs })
   }
 
   async function transact<T>(transaction: PluginDatabaseTransaction, fn: (tx: Transaction) => Promise<T>): Promise<T> {
@@ -107,8 +121,9 @@ export function createDbService(options: DbServiceOptions): DbService {
     return result
   }
 
-  async function session<T>(plugin: string, mode: Mode, fn: (session: DbSession) => Promise<T>): Promise<T> {
-    const connection = await borrow(plugin, mode, 'held')
+  async function session<T>(owner: Owner, mode: Mode, fn: (session: DbSession) => Promise<T>): Promise<T> {
+    const { name: plugin } = owner
+    const connection = await borrow(owner, mode, 'held')
     const over = Promise.withResolvers<never>()
     const timer = setTimeout(() => {
       connection.terminate()
@@ -157,7 +172,7 @@ export function createDbService(options: DbServiceOptions): DbService {
         async query<Row extends object>(sql: string, params?: readonly unknown[]) {
           const mode = modeOf(owner)
           const call = checkedCall(sql, params)
-          const connection = await borrow(plugin, mode, 'query')
+          const connection = await borrow(owner, mode, 'query')
           try {
             return await connection.query<Row>(call.sql, call.params)
           } catch (error) {
@@ -170,10 +185,10 @@ export function createDbService(options: DbServiceOptions): DbService {
           }
         },
         async session(fn) {
-          return session(plugin, modeOf(owner), fn)
+          return session(owner, modeOf(owner), fn)
         },
         async transaction(fn) {
-          return transact(await begin(plugin, modeOf(owner)), fn)
+          return transact(await begin(owner, modeOf(owner)), fn)
         },
       })
     },
@@ -181,9 +196,16 @@ export function createDbService(options: DbServiceOptions): DbService {
     async migrate(owner) {
       const files = await readPluginMigrations(owner.folder)
       if (files.length === 0 || (await findPending(database, owner.name, files)).length === 0) return
-      const connection = await borrow(owner.name, 'write', 'held')
+      const connection = await borrow(owner, 'write', 'held')
       const role = (await databaseOf(owner.name)).writer.name
-      const target = { plugin: owner.name, role, url, database, stager: options.stager(), longestMs: 24 * 60 * 60 * 1000 }
+      const target = {
+        plugin: owner.name,
+        role,
+        url,
+        database,
+        stager: options.stager(),
+        longestMs: (owner.maxMigrationSeconds ?? DAY_SECONDS) * 1000,
+      }
       const transaction = await PluginDatabaseTransaction.begin(connection, target)
       try {
         await connection.query('select xcore_plugins.lock_migrations()')
@@ -199,7 +221,7 @@ export function createDbService(options: DbServiceOptions): DbService {
       }
     },
 
-    begin: (owner) => begin(owner.name, modeOf(owner)),
+    begin: (owner) => begin(owner, modeOf(owner)),
 
     async close() {
       await Promise.all([...pools.values()].map((pool) => pool.close()))

@@ -10,6 +10,8 @@ import { partsOf } from './paths.ts'
 const MAX_BYTES = 4 * 1024 * 1024
 const MAX_ENTRIES = 10_000
 const DATA = 'data'
+/** A block of the disk: every write looks at all entries, so there must not be too many of them. */
+const BYTES_OF_ENTRY = 4096
 
 /** `getService('files')`: see `Files` of the SDK. One at a time for each plugin, so that the quota holds. */
 export const filesService: ServiceFactory = ({ folder, maxDiskMb = 50, permissions }) => {
@@ -147,7 +149,7 @@ async function usedBytes(root: string): Promise<number> {
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
     for (const entry of await readdir(folder, { withFileTypes: true })) {
       const path = join(folder, entry.name)
-      bytes += 512
+      bytes += BYTES_OF_ENTRY
       if (entry.isDirectory()) folders.push(path)
       else bytes += (await lstat(path).catch(absent))?.size ?? 0
     }

@@ -1,12 +1,9 @@
-import { realpath, rm } from 'node:fs/promises'
 import { pathToFileURL } from 'node:url'
 import { XCoreError, messageOf } from '../../../errors/index.ts'
 import type { Logger } from '../../../telemetry/logger.ts'
 import type { LoadedPlugin, PluginSource, Runner } from '../../runner.ts'
 import { handedOver, serviceDirectory } from '../trusted/runner.ts'
-import { makeBundleFolder } from './host/bundle-folder.ts'
 import { bundlePlugin } from './host/bundle-plugin.ts'
-import { bundleProgram } from './host/bundle-program.ts'
 import { engineOperations } from './host/calls.ts'
 import type { Operation } from './host/calls.ts'
 import type { Work } from './host/end.ts'
@@ -14,16 +11,15 @@ import { scheduleOperations } from './host/schedules.ts'
 import { databaseOperations } from './host/transactions.ts'
 import type { SubscriptionFrame } from './wire/frames.ts'
 import { fetchOperation } from './host/fetch.ts'
-import { findTools, readUidMap } from './host/detect.ts'
+import { planOf, prepareGround, requireRing } from './host/ground.ts'
+import type { Ground } from './host/ground.ts'
 import { SandboxedPlugin } from './host/plugin.ts'
-import { probe } from './host/probe.ts'
-import type { Probed } from './host/probe.ts'
 import { sandboxRoutes } from './host/routes.ts'
+import { withinServiceRate } from './host/service-rate.ts'
 import { serviceOperation } from './host/services.ts'
+import { stackMap } from './host/stack-map.ts'
 import { Supervisor } from './host/supervisor.ts'
-import { atLeast } from './host/rings.ts'
-import type { LaunchPlan, Ring, SystemTools } from './host/rings.ts'
-import { sandboxUid } from './host/uids.ts'
+import type { Ring } from './host/rings.ts'
 
 export interface SandboxedRunnerOptions {
   /** The least ring that a plugin may run in; below it `sandbox_unsupported`. Default: `permission`. */
@@ -48,17 +44,24 @@ function operationsOf(source: PluginSource, own: Supervisor): Readonly<Record<st
     contextOf,
     async subscribe(subscription: SubscriptionFrame) {
       permissions.check(`events:${subscription.pattern}`, 'subscribe')
-      await own.subscribe(subscription)
+      await own.offer.subscribe(subscription)
     },
-    unsubscribe: (id: string) => own.unsubscribe(id),
+    unsubscribe: (id: string) => own.offer.unsubscribe(id),
   }
-  return {
+  const operations = {
     ...engineOperations(context),
     ...databaseOperations({ ...context, db: () => services('db'), transactionOf: (work) => contextOf(work).transaction }),
-    ...scheduleOperations({ manifest, permissions, registry: platform.schedules, collect: (schedules) => own.collect(schedules), now }),
+    ...scheduleOperations({
+      manifest,
+      permissions,
+      registry: platform.schedules,
+      collect: (schedules) => own.offer.schedule(schedules),
+      now,
+    }),
     fetch: fetchOperation({ manifest, permissions, contextOf, now }),
     service: serviceOperation(services),
   }
+  return withinServiceRate(manifest, operations, () => performance.now())
 }
 
 /** A runner with what it owns: bundles on disk, users. */
@@ -67,14 +70,10 @@ export interface SandboxedRunner extends Runner, AsyncDisposable {
   readonly supervisors: ReadonlyMap<string, Supervisor>
 }
 
-interface Ground {
-  readonly folder: string
-  readonly program: string
-  readonly node: string
-  readonly tools: SystemTools
-  readonly uidMap: string
-  readonly probed: Probed
-}
+/** Told once, when the first sandboxed plugin loads. */
+const WEAK_RING =
+  'Sandboxed plugins run in the ring permission: nothing but the permission model of Node stands between their code and this machine. ' +
+  'For code of strangers start XCore as root with util-linux, or install bubblewrap, and set sandbox.require to uid or bwrap (docs/sandbox.md)'
 
 /** Makes it possible to run plugins in processes of their own. Nothing is prepared before the first plugin asks for it. */
 export function createSandboxedRunner(options: SandboxedRunnerOptions): SandboxedRunner {
@@ -83,52 +82,21 @@ export function createSandboxedRunner(options: SandboxedRunnerOptions): Sandboxe
   let lastSlot = 0
 
   async function prepare(): Promise<Ground> {
-    if (process.platform !== 'linux') {
-      throw new XCoreError(
-        'sandbox_unsupported',
-        `sandboxed plugins need Linux, found ${process.platform}; use \`execution_mode: trusted\` if you trust the code`,
-      )
-    }
-    const folder = await makeBundleFolder()
-    try {
-      const [program, node, tools, uidMap] = await Promise.all([
-        bundleProgram(`${folder}/program`),
-        realpath(process.execPath),
-        findTools(),
-        readUidMap(),
-      ])
-      const uid = process.getuid?.() === 0 ? sandboxUid(process.pid, lastSlot++, uidMap) : null
-      const probed = await probe({ node, program, tools, uid, ...(options.ring === undefined ? {} : { only: options.ring }) })
-      const level = probed.ring === 'permission' ? 'warn' : 'info'
-      options.logger[level]({ ring: probed.ring, node, missing: probed.missing }, `Sandboxed plugins run in the ring ${probed.ring}`)
-      return { folder, program, node, tools, uidMap, probed }
-    } catch (thrown) {
-      await rm(folder, { recursive: true, force: true })
-      throw thrown
-    }
+    const made = await prepareGround(lastSlot++, options.ring)
+    const { ring, missing } = made.probed
+    if (ring === 'permission') options.logger.warn({ ring, missing }, WEAK_RING)
+    else options.logger.info({ ring, missing }, `Sandboxed plugins run in the ring ${ring}`)
+    return made
   }
 
   async function load(source: PluginSource): Promise<LoadedPlugin> {
     const { manifest } = source
-    const { folder, program, node, tools, uidMap, probed } = await (ground ??= prepare())
-    const least = options.require ?? 'permission'
-    if (!atLeast(probed.ring, least)) {
-      throw new XCoreError(
-        'sandbox_unsupported',
-        `plugin ${manifest.name}: sandbox.require is ${least}, but this machine reaches ${probed.ring} only (${probed.missing.join('; ')})`,
-      )
-    }
+    const standing = await (ground ??= prepare())
+    const { folder, program, probed } = standing
+    requireRing(probed, options.require ?? 'permission', manifest.name)
     const bundle = await bundlePlugin(source.folder, manifest.entryPoint, folder)
-    const slot = lastSlot++
-    const plan: LaunchPlan = {
-      ring: probed.ring,
-      node,
-      program,
-      bundle: bundle.path,
-      maxMemoryMb: manifest.resources.maxMemoryMb,
-      uid: probed.ring === 'permission' || process.getuid?.() !== 0 ? null : sandboxUid(process.pid, slot, uidMap),
-      tools,
-    }
+    const plan = planOf(standing, bundle.path, manifest, lastSlot++)
+    const stacks = stackMap({ bundle: bundle.path, program, map: bundle.sourceMap })
     const { permissions } = source
     const supervisor = new Supervisor({
       source,
@@ -138,8 +106,10 @@ export function createSandboxedRunner(options: SandboxedRunnerOptions): Sandboxe
       process: (previousState) => ({
         plan,
         logger: source.logger,
+        stacks,
         bootMs: 10_000,
         init: {
+          declareOnly: false,
           plugin: manifest.name,
           version: manifest.version,
           bundle: pathToFileURL(bundle.path).href,
@@ -158,7 +128,7 @@ export function createSandboxedRunner(options: SandboxedRunnerOptions): Sandboxe
     })
     try {
       await supervisor.load(await handedOver(source))
-      for (const { pattern } of supervisor.subscriptions()) permissions.check(`events:${pattern}`, 'subscribe')
+      for (const { pattern } of supervisor.offer.subscriptions()) permissions.check(`events:${pattern}`, 'subscribe')
     } catch (thrown) {
       await supervisor.unload('shutdown').catch(() => {})
       if (thrown instanceof XCoreError && thrown.code !== 'internal_error') throw thrown
@@ -174,7 +144,7 @@ export function createSandboxedRunner(options: SandboxedRunnerOptions): Sandboxe
     load,
     async [Symbol.asyncDispose]() {
       const made = await ground?.catch(() => undefined)
-      if (made !== undefined) await rm(made.folder, { recursive: true, force: true })
+      await made?.[Symbol.asyncDispose]()
     },
   }
 }

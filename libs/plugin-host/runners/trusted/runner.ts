@@ -2,6 +2,7 @@ import { attach } from '../../../sdk/base.ts'
 import type { PluginContext, TrustedBase } from '@xcore/sdk'
 import { XCoreError, didYouMean, messageOf } from '../../../errors/index.ts'
 import type { Invocation } from '../../../engine/plugin-port.ts'
+import { boundsOf } from '../../bounds.ts'
 import { withDeadline } from '../../deadline.ts'
 import { HookBook } from '../../hooks/hook-book.ts'
 import type { PluginSource, Runner } from '../../runner.ts'
@@ -165,7 +166,7 @@ export function serviceDirectory(source: PluginSource, signal: AbortSignal): (na
           folder,
           logger,
           permissions,
-          maxDiskMb: manifest.resources.maxDiskMb,
+          ...boundsOf(manifest),
           signal,
         }),
       )

@@ -18,7 +18,7 @@ export function innerManifest(init: InitFrame): Manifest {
     permissions: init.permissions === null ? null : init.permissions.filter(isRule),
     env: init.env,
     envConfiguration: { inject: false, envFile: '.env' },
-    resources: { timeoutSeconds: 0, maxMemoryMb: 0, maxDiskMb: 0, rateLimit: null },
+    resources: { timeoutSeconds: 0, maxMemoryMb: 0, maxDiskMb: 0, rateLimit: null, serviceRateLimit: null },
     runtime: { retry, healthCheck: { enabled: false, intervalSeconds: 0, timeoutSeconds: 0 } },
     filesystem: { allowedPaths: [], deniedPaths: [] },
     sandbox: { prewarm: false, idleSeconds: 0, maxJobs: 0 },

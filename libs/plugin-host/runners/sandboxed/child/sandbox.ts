@@ -3,6 +3,8 @@ import { XCoreError, messageOf } from '../../../../errors/index.ts'
 import { correlationId, eventId, jobId, pluginName } from '../../../../event-log/index.ts'
 import type { Job, Json } from '../../../../event-log/index.ts'
 import { isFunction, isRecord } from '../../../narrowing.ts'
+import type { ActionInfo } from '../../../port.ts'
+import { declaredActions } from '../../trusted/actions.ts'
 import { instanceFrom } from '../../trusted/import-entry.ts'
 import type { TrustedPlugin } from '../../trusted/plugin.ts'
 import { loadInstance } from '../../trusted/runner.ts'
@@ -22,6 +24,8 @@ import { Remote, caller } from './remote.ts'
 import { remoteServices } from './services.ts'
 
 const MAX_TEXT = 16_000
+
+type Declared = Pick<ActionInfo, 'name' | 'input' | 'output'> & { readonly description?: string | undefined }
 
 interface Inside {
   readonly plugin: TrustedPlugin
@@ -69,10 +73,12 @@ export function runSandbox(options: SandboxOptions): void {
   async function load(init: InitFrame): Promise<void> {
     try {
       options.harden(init.bundle)
-      const plugin = await loadInstance(sourceOf(init), async () => {
+      const make = async () => {
         const module: unknown = await options.importBundle(init.bundle)
         return instanceFrom(isRecord(module) ? module : {}, init.entryPoint)
-      })
+      }
+      if (init.declareOnly) return declare(declaredActions((await make()).actions).values())
+      const plugin = await loadInstance(sourceOf(init), make)
       if (plugin.hooks().length > 0)
         throw new XCoreError(
           'plugin_load_failed',
@@ -80,16 +86,10 @@ export function runSandbox(options: SandboxOptions): void {
         )
       await plugin.publish()
       inside = { plugin }
-      channel.send({
-        t: 'loaded',
-        actions: plugin.actions.map(({ name, input, output = null, description }) => ({
-          name,
-          input,
-          output,
-          ...(description === undefined ? {} : { description }),
-        })),
+      declare(plugin.actions, {
         freeForm: plugin.freeForm,
         routes: plugin.middleware !== null,
+        declaredRoutes: plugin.routes,
         subscriptions: plugin.subscriptions().map(told),
       })
     } catch (thrown) {
@@ -100,6 +100,19 @@ export function runSandbox(options: SandboxOptions): void {
         ...(stack === undefined ? {} : { stack: stack.slice(0, MAX_TEXT) }),
       })
     }
+  }
+
+  function declare(
+    actions: Iterable<Declared>,
+    more: object = { freeForm: false, routes: false, declaredRoutes: [], subscriptions: [] },
+  ): void {
+    const shown = Array.from(actions, ({ name, input, output = null, description }) => ({
+      name,
+      input,
+      output,
+      ...(description === undefined ? {} : { description }),
+    }))
+    channel.send({ t: 'loaded', actions: shown, ...more })
   }
 
   function sourceOf(init: InitFrame): Parameters<typeof loadInstance>[0] {

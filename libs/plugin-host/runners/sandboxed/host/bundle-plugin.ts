@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { realpath, stat, writeFile } from 'node:fs/promises'
+import { readFile, realpath, stat, writeFile } from 'node:fs/promises'
 import { isBuiltin } from 'node:module'
 import { extname, join, relative, sep } from 'node:path'
 import { build } from 'esbuild'
@@ -19,9 +19,17 @@ const LOADERS: Readonly<Record<string, Loader>> = {
   '.json': 'json',
 }
 
+/**
+ * Put behind each file: esbuild would read the source map that a comment names, from anywhere; of several comments the last one
+ * counts, and this one names an empty map.
+ */
+const NO_MAP = Buffer.from('\n//# sourceMappingURL=data:application/json,{"version":3,"sources":[],"names":[],"mappings":""}')
+
 export interface PluginBundle {
   readonly path: string
   readonly bytes: number
+  /** From places in the bundle to the plugin's own files, by paths inside its folder. */
+  readonly sourceMap: string
 }
 
 /**
@@ -42,16 +50,20 @@ export async function bundlePlugin(pluginFolder: string, entryPoint: string, fol
     target: 'node26',
     charset: 'utf8',
     legalComments: 'none',
-    // What the folder's own tsconfig.json or a source map comment names would be read from anywhere.
+    // What the folder's own tsconfig.json names would be read from anywhere.
     tsconfigRaw: '{"compilerOptions":{"verbatimModuleSyntax":true}}',
-    sourcemap: false,
+    sourcemap: 'external',
+    sourcesContent: false,
+    // Nothing is written there: paths in the map are relative to it.
+    outfile: join(root, 'bundle.mjs'),
     preserveSymlinks: false,
     logLevel: 'silent',
     plugins: [onlyOwnFiles(root)],
   }).catch((thrown: unknown) => {
     throw new XCoreError('plugin_load_failed', `${entryPoint} could not be bundled for the sandbox: ${explain(thrown)}`, { cause: thrown })
   })
-  const [file] = result.outputFiles
+  const file = result.outputFiles.find(({ path }) => path.endsWith('.mjs'))
+  const map = result.outputFiles.find(({ path }) => path.endsWith('.map'))
   if (file === undefined || file.contents.length > MAX_BUNDLE_BYTES) {
     throw new XCoreError(
       'plugin_load_failed',
@@ -66,7 +78,7 @@ export async function bundlePlugin(pluginFolder: string, entryPoint: string, fol
   if (first !== undefined) throw new XCoreError('plugin_load_failed', refusalOf(first.path))
   const path = join(folder, `${createHash('sha256').update(file.contents).digest('hex').slice(0, 32)}.mjs`)
   await writeFile(path, file.contents, { mode: 0o444, flag: 'wx' }).catch(ignoreExisting)
-  return { path, bytes: file.contents.length }
+  return { path, bytes: file.contents.length, sourceMap: map?.text ?? '' }
 }
 
 function isAllowed(specifier: string): boolean {
@@ -97,7 +109,7 @@ function onlyOwnFiles(root: string): Plugin {
         const found = await stat(real)
         if (!found.isFile() || found.size > MAX_BUNDLE_BYTES)
           return { errors: [{ text: `${relative(root, real)}: expected a file of at most ${MAX_BUNDLE_BYTES} bytes` }] }
-        return undefined
+        return loader === 'json' ? undefined : { contents: Buffer.concat([await readFile(real), NO_MAP]), loader }
       })
     },
   }

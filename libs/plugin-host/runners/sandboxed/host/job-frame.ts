@@ -11,8 +11,14 @@ export class NotNow extends Error {
   }
 }
 
-export function interrupted(message: string, delaySeconds = 0): HandlerResult {
-  return { kind: 'interrupted', error: { code: 'sandbox_interrupted', message }, delaySeconds }
+/** Nothing was tried: a later turn. */
+export function notNow(message: string, delaySeconds = 0): HandlerResult {
+  return { kind: 'interrupted', error: { code: 'sandbox_interrupted', message }, delaySeconds, begun: false }
+}
+
+/** The handler had begun: the job's history tells of it. */
+export function interrupted(message: string): HandlerResult {
+  return { kind: 'interrupted', error: { code: 'sandbox_interrupted', message }, delaySeconds: 0, begun: true }
 }
 
 /** How long a job may wait for its turn: half of its time, then others should have it. */

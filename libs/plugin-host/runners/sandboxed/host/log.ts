@@ -2,6 +2,8 @@ import type { Readable } from 'node:stream'
 import type { Logger } from '../../../../telemetry/logger.ts'
 import type { FromSandbox } from '../wire/frames.ts'
 import { TokenBucket } from './buckets.ts'
+import { plainLine } from './plain-text.ts'
+import type { StackMap } from './stack-map.ts'
 
 type LogFrame = Extract<FromSandbox, { t: 'log' }>
 
@@ -17,13 +19,15 @@ const KEPT_LINES = 5
 /** What a sandbox says, on the wire and on its stdout and stderr, as lines of the plugin's logger: cut, and not too many. */
 export class SandboxLog {
   readonly #logger: Logger
+  readonly #stacks: StackMap
   readonly #lines = new TokenBucket(LINES_PER_SECOND, BURST, performance.now())
   readonly #kept: string[] = []
   #dropped = 0
   #heapLimit = false
 
-  constructor(logger: Logger, stdout: Readable, stderr: Readable) {
+  constructor(logger: Logger, stdout: Readable, stderr: Readable, stacks: StackMap) {
     this.#logger = logger
+    this.#stacks = stacks
     this.#follow(stdout, 'stdout')
     this.#follow(stderr, 'stderr')
   }
@@ -33,9 +37,13 @@ export class SandboxLog {
     const fields =
       bytes > MAX_FRAME
         ? { cut: bytes }
-        : Object.fromEntries(Object.entries(frame.fields).filter(([key]) => !RESERVED.has(key) && key !== '__proto__'))
+        : Object.fromEntries(
+            Object.entries(frame.fields).flatMap(([key, value]) =>
+              RESERVED.has(key) || key === '__proto__' ? [] : [[plainLine(key), this.#withStack(value)]],
+            ),
+          )
     const logger = workLogger ?? this.#logger
-    logger[frame.level](fields, frame.message)
+    logger[frame.level](fields, plainLine(frame.message))
   }
 
   /** What V8 says before it aborts. */
@@ -45,7 +53,18 @@ export class SandboxLog {
 
   /** The last lines of stderr, to be put behind a message. */
   lastLines(): string {
-    return this.#kept.length === 0 ? '' : `; its last lines: ${this.#kept.join(' | ')}`
+    return this.#kept.length === 0
+      ? ''
+      : `; its last lines: ${this.#kept
+          .map((line) => this.#stacks.rewrite(line))
+          .filter((line) => line !== '')
+          .join(' | ')}`
+  }
+
+  /** An error that was logged. */
+  #withStack(value: unknown): unknown {
+    if (typeof value !== 'object' || value === null || !('stack' in value) || typeof value.stack !== 'string') return value
+    return { ...value, stack: plainLine(this.#stacks.rewrite(value.stack)) }
   }
 
   // Reads on for ever, so that the sandbox never blocks on a full pipe, and keeps at most one line.
@@ -69,7 +88,7 @@ export class SandboxLog {
       if (/heap out of memory|heap limit/i.test(line)) this.#heapLimit = true
       if (this.#kept.push(line.slice(0, 300)) > KEPT_LINES) this.#kept.shift()
     }
-    if (this.#admitted()) this.#logger.info({ stream }, line)
+    if (this.#admitted()) this.#logger.info({ stream }, plainLine(this.#stacks.rewrite(line)))
   }
 
   #admitted(): boolean {

@@ -1,7 +1,7 @@
 import type { Acceptance, HandlerResult, Invocation } from '../../../../engine/plugin-port.ts'
 import type { Subscription } from '../../../../engine/port.ts'
 import type { Middleware } from 'koa'
-import type { ActionInfo } from '../../../port.ts'
+import type { ActionInfo, RouteInfo } from '../../../port.ts'
 import type { Departure, LoadedPlugin, SandboxStatus } from '../../../runner.ts'
 import { anyObject, interpretCheck } from '../../trusted/validation.ts'
 import type { PayloadCheck } from '../../trusted/validation.ts'
@@ -11,20 +11,25 @@ import type { Supervisor } from './supervisor.ts'
 /** From the deadline to the end of the process at the latest, with some to spare on a busy machine. */
 const GRACE_MS = 2_000
 
+/** Of declared routes: those that /openapi.json has a word for. */
+const SHOWN_METHODS: readonly string[] = ['GET', 'PUT', 'POST', 'DELETE', 'OPTIONS', 'PATCH']
+
 /** A sandboxed plugin as the host and the engine see it: the same as one in this process. */
 export class SandboxedPlugin implements LoadedPlugin {
   readonly #supervisor: Supervisor
   readonly #checks: ReadonlyMap<string, PayloadCheck>
   readonly #freeForm: boolean
   readonly actions: readonly ActionInfo[]
+  readonly routes: readonly RouteInfo[]
   readonly middleware: Middleware | null
   readonly graceMs = GRACE_MS
 
   constructor(supervisor: Supervisor, middleware: Middleware | null) {
     this.#supervisor = supervisor
     this.middleware = middleware
-    const { actions, freeForm } = supervisor.loaded
+    const { actions, freeForm, declaredRoutes } = supervisor.loaded
     this.#freeForm = freeForm
+    this.routes = declaredRoutes.filter(({ method }) => SHOWN_METHODS.includes(method))
     this.actions = actions.map(({ name, input, output = null, description }) => ({
       name,
       input,
@@ -40,7 +45,7 @@ export class SandboxedPlugin implements LoadedPlugin {
   }
 
   subscriptions(): readonly Subscription[] {
-    return this.#supervisor.subscriptions()
+    return this.#supervisor.offer.subscriptions()
   }
 
   accepts(action: string, payload: unknown): Acceptance {
@@ -55,7 +60,7 @@ export class SandboxedPlugin implements LoadedPlugin {
   }
 
   publish(): Promise<void> {
-    return this.#supervisor.publish()
+    return this.#supervisor.offer.publish()
   }
 
   handOver(): Promise<unknown> {
@@ -63,7 +68,7 @@ export class SandboxedPlugin implements LoadedPlugin {
   }
 
   retire(): void {
-    this.#supervisor.retire()
+    this.#supervisor.offer.retire()
   }
 
   unload(why: Departure): Promise<void> {

@@ -6,14 +6,15 @@ import { checkFromSandbox } from '../wire/checks.ts'
 import { PROTOCOL } from '../wire/frames.ts'
 import type { CallFrame, FromSandbox, InitFrame, JobFrame, RouteFrame } from '../wire/frames.ts'
 import { ProtocolViolation } from '../wire/framing.ts'
-import { TokenBucket } from './buckets.ts'
 import type { EndReason, SandboxEnd, Work } from './end.ts'
 import { codeOf, toldError } from './end.ts'
-import { handlerResult } from './handler-result.ts'
+import { Flow } from './flow.ts'
+import { handlerResult, routeError } from './handler-result.ts'
 import { launch } from './launch.ts'
 import type { Exit, Launched } from './launch.ts'
 import { SandboxLog } from './log.ts'
 import type { LaunchPlan } from './rings.ts'
+import type { StackMap } from './stack-map.ts'
 import { SandboxWatch } from './watch.ts'
 
 export type Loaded = Extract<FromSandbox, { t: 'loaded' }>
@@ -23,6 +24,8 @@ export interface ProcessOptions {
   readonly plan: LaunchPlan
   readonly init: Omit<InitFrame, 't' | 'id'>
   readonly logger: Logger
+  /** For the stacks that come out of it. */
+  readonly stacks: StackMap
   /** Milliseconds for the process to say hello. */
   readonly bootMs: number
   readonly onCall: (work: Work, frame: CallFrame) => Promise<unknown>
@@ -42,11 +45,7 @@ interface Pending {
 const OVER = new DOMException('the work is over', 'AbortError')
 
 const MB = 1024 * 1024
-/** Of frames that no job answers: calls, log lines, numbers. Beyond it the host stops reading for a while. */
-const FRAMES_PER_SECOND = 20_000
 const MAX_UNREAD_BYTES = 32 * MB
-/** Calls that may wait for the host at once; more are left in the socket. */
-const MAX_CALLS = 1_000
 
 /** One process of a sandboxed plugin, from its start to its end. It is never trusted: whatever it does ends it, and nothing else. */
 export class SandboxProcess {
@@ -56,14 +55,12 @@ export class SandboxProcess {
   readonly #log: SandboxLog
   readonly #watch: SandboxWatch
   readonly #pending = new Map<number, Pending>()
-  readonly #frames: TokenBucket
+  readonly #flow: Flow
   readonly #booted = Promise.withResolvers<void>()
   readonly ended: Promise<SandboxEnd>
   readonly #resolveEnded: (end: SandboxEnd) => void
   #end: SandboxEnd | null = null
   #lastId = 0
-  #calls = 0
-  #paused = false
   #bootTimer: NodeJS.Timeout | undefined
   jobsDone = 0
 
@@ -72,21 +69,22 @@ export class SandboxProcess {
     const { promise, resolve } = Promise.withResolvers<SandboxEnd>()
     this.ended = promise
     this.#resolveEnded = resolve
-    this.#frames = new TokenBucket(FRAMES_PER_SECOND, FRAMES_PER_SECOND, performance.now())
     this.#child = launch(options.plan)
-    this.#log = new SandboxLog(options.logger, this.#child.stdout, this.#child.stderr)
+    this.#log = new SandboxLog(options.logger, this.#child.stdout, this.#child.stderr, options.stacks)
     this.#channel = new Channel({
       stream: this.#child.wire,
       maxUnreadBytes: MAX_UNREAD_BYTES,
+      onRead: () => this.#flow.read(),
       onFrame: (frame, bytes) => this.#receive(checkFromSandbox(frame), bytes),
       onEnd: (violation) => (violation === null ? this.#wireClosed() : this.end('sandbox_protocol_error', violation.message)),
     })
+    this.#flow = new Flow(this.#channel)
     void this.#child.exited.then((exit) => this.#exited(exit))
     this.#watch = new SandboxWatch({
       maxMemoryMb: options.plan.maxMemoryMb,
       pid: () => this.pid,
       isBusy: () => this.busy > 0,
-      mayPing: () => this.#lastId > 0 && !this.#paused,
+      mayPing: () => this.#lastId > 0 && !this.#flow.paused,
       ping: (id) => void this.#channel.send({ t: 'ping', id }),
       end: (reason, message) => this.end(reason, message),
     })
@@ -108,7 +106,11 @@ export class SandboxProcess {
       ])
       if (frame.t === 'loaded') return { process, loaded: frame }
       const cause = frame.t === 'load_failed' ? frame : { message: 'it answered nonsense', stack: undefined }
-      throw new XCoreError('plugin_load_failed', cause.message, cause.stack === undefined ? {} : { details: { stack: cause.stack } })
+      throw new XCoreError(
+        'plugin_load_failed',
+        cause.message,
+        cause.stack === undefined ? {} : { details: { stack: options.stacks.rewrite(cause.stack) } },
+      )
     } catch (thrown) {
       process.end('sandbox_boot_failed', 'the plugin did not load')
       await process.ended
@@ -148,7 +150,7 @@ export class SandboxProcess {
         settle: (frame, bytes) => {
           if (frame.t !== 'done') return false
           this.jobsDone += 1
-          resolve(handlerResult(frame, bytes))
+          resolve(handlerResult(frame, bytes, this.#options.stacks))
           return true
         },
         lost: (end) => resolve({ kind: 'lost', end }),
@@ -172,7 +174,7 @@ export class SandboxProcess {
           started,
           settle: (frame) => {
             if (frame.t !== 'answer' && frame.t !== 'route_failed') return false
-            resolve(frame)
+            resolve(frame.t === 'answer' ? frame : { ...frame, error: routeError(frame.error, this.#options.stacks) })
             return true
           },
           lost: (end) =>
@@ -255,15 +257,16 @@ export class SandboxProcess {
       case 'route_failed':
         return this.#answered(frame.id, frame, bytes)
       case 'call':
-        this.#throttle()
-        return this.#called(frame)
+        this.#flow.took()
+        return this.#called(frame, bytes)
       case 'log':
-        this.#throttle()
+        this.#flow.took()
         return this.#log.line(frame, bytes, frame.for === null ? undefined : this.#pending.get(frame.for)?.work.logger)
       case 'metric':
-        this.#throttle()
+        this.#flow.took()
         return this.#options.onMetric(frame)
       case 'pong':
+        this.#flow.took()
         return this.#watch.ponged(frame.id)
     }
   }
@@ -276,7 +279,7 @@ export class SandboxProcess {
     pending.over()
   }
 
-  #called(frame: CallFrame): void {
+  #called(frame: CallFrame, bytes: number): void {
     const pending = this.#pending.get(frame.for)
     const reply = (answer: object) => {
       if (!this.#channel.send({ t: 'reply', id: frame.id, ...answer })) {
@@ -298,18 +301,14 @@ export class SandboxProcess {
       })
       return
     }
-    this.#calls += 1
-    if (this.#calls >= MAX_CALLS) this.#pause()
+    this.#flow.callBegan(bytes)
     void this.#options
       .onCall(pending.work, frame)
       .then(
         (value) => reply({ ok: true, value: value ?? null }),
         (thrown: unknown) => reply({ ok: false, error: toldError(thrown, frame.op, this.#options.logger) }),
       )
-      .finally(() => {
-        this.#calls -= 1
-        if (this.#paused && this.#calls < MAX_CALLS / 2) this.#resume()
-      })
+      .finally(() => this.#flow.callEnded(bytes))
   }
 
   #begin(
@@ -361,23 +360,6 @@ export class SandboxProcess {
           reject(new XCoreError('sandbox_boot_failed', `the sandbox ended in ${what}: ${end.message}${this.#log.lastLines()}`)),
       })
     }).finally(() => clearTimeout(timer))
-  }
-
-  // What it sends faster than this stays in the socket, and then in the sandbox's own memory.
-  #throttle(): void {
-    const now = performance.now()
-    if (this.#frames.take(now)) return
-    this.#pause()
-    setTimeout(() => this.#resume(), this.#frames.waitFor(FRAMES_PER_SECOND / 10)).unref()
-  }
-  #pause(): void {
-    this.#paused = true
-    this.#channel.pause()
-  }
-  #resume(): void {
-    if (this.#calls >= MAX_CALLS) return
-    this.#paused = false
-    this.#channel.resume()
   }
 
   // The process ends soon after; its exit tells how.

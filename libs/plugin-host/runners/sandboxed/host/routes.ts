@@ -29,7 +29,20 @@ const NOT_THE_PLUGINS = new Set([
   'date',
   'server',
   'te',
+  // They hold for more than the answer: for all that comes from this origin.
+  'alt-svc',
+  'clear-site-data',
+  'strict-transport-security',
+  'public-key-pins',
+  'service-worker-allowed',
+  'nel',
+  'report-to',
+  'reporting-endpoints',
+  'proxy-authenticate',
+  'origin-agent-cluster',
 ])
+/** What a browser shows of it has an origin of its own: its scripts read nothing of what the host serves beside it. */
+const OWN_ORIGIN = 'sandbox allow-forms allow-modals allow-popups allow-scripts'
 
 /** A sandboxed plugin's routes as one middleware: each request goes in whole, the answer comes back whole. */
 export function sandboxRoutes(supervisor: Supervisor, timeoutSeconds: number): Middleware {
@@ -74,6 +87,8 @@ function send(ctx: ParameterizedContext, { status, headers, body }: Extract<Rout
       // Not a header that HTTP knows: left out.
     }
   }
+  ctx.append('content-security-policy', OWN_ORIGIN)
+  ctx.set('x-content-type-options', 'nosniff')
 }
 
 function failure({ status, expose, error }: Extract<RouteEnd, { t: 'route_failed' }>): Error {

@@ -1,10 +1,8 @@
 import type { HandlerResult, Invocation } from '../../../../engine/plugin-port.ts'
-import type { Subscription } from '../../../../engine/port.ts'
 import { XCoreError, messageOf } from '../../../../errors/index.ts'
-import type { ScheduleRequest } from '../../../../services/scheduler/index.ts'
 import type { JobId } from '../../../../event-log/index.ts'
 import type { Departure, PluginSource, SandboxStatus } from '../../../runner.ts'
-import type { CallFrame, RouteFrame, SubscriptionFrame } from '../wire/frames.ts'
+import type { CallFrame, RouteFrame } from '../wire/frames.ts'
 import { fromRich, toRich } from '../wire/rich.ts'
 import { AttemptTransaction } from '../../trusted/job-transaction.ts'
 import { running } from '../../trusted/running.ts'
@@ -12,10 +10,12 @@ import type { Running } from '../../trusted/running.ts'
 import { dispatch } from './calls.ts'
 import type { Operation, WorkContext } from './calls.ts'
 import { Gate } from './gate.ts'
+import { checkOffer } from './checked-offer.ts'
 import { deniedEvent } from './denied-event.ts'
-import { NotNow, interrupted, jobFrame, patience } from './job-frame.ts'
+import { NotNow, interrupted, jobFrame, notNow, patience } from './job-frame.ts'
 import { codeOf } from './end.ts'
 import type { SandboxEnd, Work } from './end.ts'
+import { SandboxOffer } from './offer.ts'
 import { SandboxProcess } from './process.ts'
 import type { Loaded, ProcessOptions, RouteEnd } from './process.ts'
 import type { Ring } from './rings.ts'
@@ -50,36 +50,32 @@ export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #operations: Readonly<Record<string, Operation>>
   readonly #contexts = new WeakMap<Work, WorkContext>()
-  readonly #subscriptions = new Map<string, Subscription>()
+  /** Its subscriptions and schedules. */
+  readonly offer: SandboxOffer
   /** Jobs that shared a sandbox with one that ended it: they run alone, so that the next end can be attributed. */
   readonly #suspects = new Set<JobId>()
   readonly #gate = new Gate()
   #supervision: Supervision = INITIAL
   #process: SandboxProcess | null = null
   #starting: Promise<SandboxProcess> | null = null
-  #loaded: Loaded | null = null
   #lastEnd: SandboxEnd | null = null
   #restarts = 0
-  #phase: 'collecting' | 'published' | 'retired' = 'collecting'
-  #schedules: readonly ScheduleRequest[] = []
   #previousState: unknown
   readonly #gone = new AbortController()
   #unloaded = false
   #idleTimer: NodeJS.Timeout | undefined
+  #warmTimer: NodeJS.Timeout | undefined
 
   constructor(options: SupervisorOptions) {
     this.#options = options
+    this.offer = new SandboxOffer(options.source)
     this.#operations = options.operations(this)
   }
 
   /** As the plugin was when it last started. */
   get loaded(): Loaded {
-    if (this.#loaded === null) throw new XCoreError('internal_error', 'the sandboxed plugin has not been loaded')
-    return this.#loaded
-  }
-
-  subscriptions(): readonly Subscription[] {
-    return [...this.#subscriptions.values()]
+    if (this.offer.loaded === null) throw new XCoreError('internal_error', 'the sandboxed plugin has not been loaded')
+    return this.offer.loaded
   }
 
   contextOf(work: Work): WorkContext {
@@ -93,29 +89,9 @@ export class Supervisor {
     this.#previousState = undefined
   }
 
-  /** Makes the subscriptions known to every process; from now on changes are told, too. */
-  async publish(): Promise<void> {
-    const { manifest, platform } = this.#options.source
-    this.#phase = 'published'
-    await platform.schedules.replace(manifest.name, this.#schedules)
-    await platform.subscriptions.replace(manifest.name, manifest.version, this.subscriptions())
-  }
-
-  /** What `onLoad` scheduled: made known with the subscriptions, and again when a later start schedules something else. */
-  async collect(schedules: readonly ScheduleRequest[]): Promise<void> {
-    const changed = JSON.stringify(schedules) !== JSON.stringify(this.#schedules)
-    this.#schedules = schedules
-    const { manifest, platform } = this.#options.source
-    if (changed && this.#phase === 'published') await platform.schedules.replace(manifest.name, schedules)
-  }
-
   /** What `onReload` returns; undefined: no process runs, so there is nothing to hand over. */
   async handOver(): Promise<unknown> {
     return fromRich(await this.#process?.handOver())
-  }
-
-  retire(): void {
-    this.#phase = 'retired'
   }
 
   async execute(invocation: Invocation): Promise<HandlerResult> {
@@ -124,13 +100,13 @@ export class Supervisor {
     if (denied !== undefined) return denied
     const alone = this.#suspects.has(job.id)
     const leave = await this.#gate.enter(alone, patience(invocation, this.#options.now()))
-    if (leave === undefined) return interrupted('another job of the plugin runs alone in its sandbox')
+    if (leave === undefined) return notNow('another job of the plugin runs alone in its sandbox')
     try {
       const process = await this.#started()
       signal.throwIfAborted()
       return await this.#run(process, invocation, alone)
     } catch (thrown) {
-      if (thrown instanceof NotNow) return interrupted(thrown.message, thrown.afterSeconds)
+      if (thrown instanceof NotNow) return notNow(thrown.message, thrown.afterSeconds)
       const code = thrown instanceof XCoreError ? thrown.code : 'sandbox_boot_failed'
       return { kind: 'threw', error: { code: code === 'plugin_load_failed' ? 'sandbox_boot_failed' : code, message: messageOf(thrown) } }
     } finally {
@@ -174,18 +150,6 @@ export class Supervisor {
     return this.#gone.signal
   }
 
-  async subscribe(told: SubscriptionFrame): Promise<void> {
-    if (this.#phase === 'retired') throw new XCoreError('not_ready', 'events.on: the plugin is unloaded; subscribe in onLoad')
-    const subscription = this.#subscription(told)
-    this.#subscriptions.set(subscription.id, subscription)
-    if (this.#phase === 'published') await this.#options.source.platform.subscriptions.add(subscription)
-  }
-
-  async unsubscribe(id: string): Promise<void> {
-    if (!this.#subscriptions.delete(id) || this.#phase !== 'published') return
-    await this.#options.source.platform.subscriptions.remove(this.#options.source.manifest.name, id)
-  }
-
   refusal(): { readonly code: 'sandbox_suspended'; readonly message: string } | undefined {
     if (this.#supervision.circuit === 'closed') return undefined
     const { name } = this.#options.source.manifest
@@ -211,6 +175,7 @@ export class Supervisor {
 
   resume(): void {
     this.#supervision = evolve(this.#supervision, { type: 'resumed' })
+    this.#keepWarm()
   }
 
   /** The process that runs now, for tests and benches. */
@@ -219,9 +184,10 @@ export class Supervisor {
   }
 
   async unload(why: Departure): Promise<void> {
-    this.retire()
+    this.offer.retire()
     this.#unloaded = true
     clearTimeout(this.#idleTimer)
+    clearTimeout(this.#warmTimer)
     await this.#starting?.catch(() => {})
     const process = this.#process
     try {
@@ -321,6 +287,7 @@ export class Supervisor {
     await this.#process?.ended
     this.#process = null
     const { process: options } = this.#options
+    const first = this.offer.loaded === null
     try {
       const { process, loaded } = await SandboxProcess.start({
         ...options(toRich(this.#previousState)),
@@ -329,31 +296,16 @@ export class Supervisor {
       })
       this.#process = process
       void process.ended.then((end) => this.#ended(process, end))
-      await this.#adopt(loaded)
+      checkOffer(this.#options.source.manifest.name, loaded)
+      await this.offer.adopt(loaded)
       return process
     } catch (thrown) {
-      const first = this.#loaded === null
       const message = messageOf(thrown)
       this.#lastEnd = { reason: 'sandbox_boot_failed', message, jobs: 0, blamed: null }
-      this.#process?.end('sandbox_boot_failed', message)
-      if (!first) this.#crashed('sandbox_boot_failed')
+      if (this.#process !== null) this.#process.end('sandbox_boot_failed', message)
+      else if (!first) this.#crashed('sandbox_boot_failed')
       throw thrown
     }
-  }
-
-  async #adopt(loaded: Loaded): Promise<void> {
-    const { manifest, platform } = this.#options.source
-    const before = this.#loaded === null ? undefined : JSON.stringify(this.#loaded.subscriptions)
-    this.#loaded = loaded
-    if (before === JSON.stringify(loaded.subscriptions)) return
-    this.#subscriptions.clear()
-    for (const told of loaded.subscriptions) this.#subscriptions.set(told.id, this.#subscription(told))
-    if (this.#phase === 'published') await platform.subscriptions.replace(manifest.name, manifest.version, this.subscriptions())
-  }
-
-  #subscription({ id, pattern, priority, once }: SubscriptionFrame): Subscription {
-    const { name, runtime } = this.#options.source.manifest
-    return { plugin: name, id, pattern, priority, once, maxAttempts: runtime.retry.maxAttempts }
   }
 
   #ended(process: SandboxProcess, end: SandboxEnd): void {
@@ -361,7 +313,10 @@ export class Supervisor {
     if (end.reason === 'unloaded') return
     this.#lastEnd = end
     this.#restarts += 1
-    if (end.reason === 'recycled') return this.#options.onRestart('recycled')
+    if (end.reason === 'recycled') {
+      this.#options.onRestart('recycled')
+      return this.#keepWarm()
+    }
     this.#crashed(end.reason)
     this.#options.source.logger.warn(
       { reason: end.reason, jobs: end.jobs, restart_at: new Date(this.#supervision.restartAt) },
@@ -378,6 +333,20 @@ export class Supervisor {
       this.#options.onRestart('suspended')
       this.#options.source.logger.error({ code: refusal.code }, refusal.message)
     }
+    this.#keepWarm()
+  }
+
+  /** With `sandbox.prewarm`: starts it again after an end, as soon as it may, so that the next job finds it ready. */
+  #keepWarm(): void {
+    clearTimeout(this.#warmTimer)
+    const { prewarm } = this.#options.source.manifest.sandbox
+    if (!prewarm || this.#unloaded || this.offer.retired || this.#supervision.circuit === 'open') return
+    const pause = Math.max(0, this.#supervision.restartAt - this.#options.now())
+    this.#warmTimer = setTimeout(() => {
+      // One that fails to start is counted as a crash, and comes here again by that; a timer may also fire a moment early.
+      this.#started().catch((thrown: unknown) => (thrown instanceof NotNow ? this.#keepWarm() : undefined))
+    }, pause)
+    this.#warmTimer.unref()
   }
 
   /** Ends a process that has done its share, once nothing runs in it. */

@@ -44,6 +44,8 @@ export interface DatabaseContext extends CallContext {
 export function databaseOperations(context: DatabaseContext): Readonly<Record<string, Operation>> {
   const open = new Map<number, Open>()
   let last = 0
+  /** That wait for a connection. */
+  let opening = 0
 
   function find(handle: number, work: Work): Open {
     const found = open.get(handle)
@@ -57,7 +59,7 @@ export function databaseOperations(context: DatabaseContext): Readonly<Record<st
     run: (fn: (opened: Opened) => Promise<void>) => Promise<unknown>,
     parts: (opened: Opened) => Pick<Open, 'tx' | 'session'>,
   ): Promise<number> {
-    if (open.size >= MAX_OPEN)
+    if (open.size + opening >= MAX_OPEN)
       throw new XCoreError('rate_limit_exceeded', `db: expected at most ${MAX_OPEN} open transactions and sessions, found one more`, {
         retryAfterSeconds: 1,
       })
@@ -65,6 +67,9 @@ export function databaseOperations(context: DatabaseContext): Readonly<Record<st
     const ended = Promise.withResolvers<void>()
     ended.promise.catch(() => {})
     const opened = Promise.withResolvers<number>()
+    opening += 1
+    const isOpening = () => void (opening -= 1)
+    opened.promise.then(isOpening, isOpening)
     const over = () => ended.reject(new RolledBack('the handler ended before its transaction'))
     const ran = run(async (found) => {
       if (work.signal.aborted) throw new RolledBack('the handler has ended')

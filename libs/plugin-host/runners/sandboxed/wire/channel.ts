@@ -5,6 +5,8 @@ export interface ChannelOptions {
   readonly stream: Duplex
   /** Called with each frame's parsed JSON and its bytes. What it throws ends the channel as a violation. */
   readonly onFrame: (frame: unknown, bytes: number) => void
+  /** Called with each piece that is read. */
+  readonly onRead?: () => void
   /** Called once: the other end is gone, or `violation` says what it did. Nothing is read or written afterwards. */
   readonly onEnd: (violation: ProtocolViolation | null) => void
   /** Bytes that may wait for the other end to read them; more is a violation. Default: no limit. */
@@ -72,6 +74,7 @@ export class Channel {
   }
 
   #read(piece: Buffer): void {
+    this.#options.onRead?.()
     try {
       for (const frame of this.#decoder.push(piece)) {
         if (this.#ended) return

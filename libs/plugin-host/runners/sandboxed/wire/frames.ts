@@ -68,6 +68,19 @@ const ActionFrame = Type.Object(
   closed,
 )
 
+const Schema = Type.Union([Type.Null(), Type.Record(Type.String(), Any)])
+/** A route that declares schemas. */
+const DeclaredRouteFrame = Type.Object(
+  {
+    method: text(32),
+    path: text(512),
+    status: Type.Integer({ minimum: 200, maximum: 299 }),
+    summary: Type.Optional(text(4_096)),
+    ...{ params: Schema, query: Schema, body: Schema, response: Schema },
+  },
+  closed,
+)
+
 /** Ready to be told what to run. */
 const Hello = Type.Object({ t: Type.Literal('hello'), protocol: Type.Integer() }, closed)
 /** `onLoad` is over. */
@@ -77,6 +90,7 @@ const Loaded = Type.Object(
     actions: Type.Array(ActionFrame, { maxItems: 1_000 }),
     freeForm: Type.Boolean(),
     routes: Type.Boolean(),
+    declaredRoutes: Type.Array(DeclaredRouteFrame, { maxItems: 10_000 }),
     subscriptions: Type.Array(SubscriptionFrame, { maxItems: 1_000 }),
   },
   closed,
@@ -165,6 +179,8 @@ const Init = Type.Object({
   t: Type.Literal('init'),
   /** The call id of the load hook. */
   id: Id,
+  /** Tells what the plugin declares, and runs no hook of it. */
+  declareOnly: Type.Boolean(),
   plugin: Type.String(),
   version: Type.String(),
   /** URL of the plugin's bundle. */

@@ -22,15 +22,16 @@ export function encodeFrames(texts: readonly string[]): Buffer {
 }
 
 /**
- * Cuts a stream of bytes into frames, whatever the pieces it comes in. Holds at most one unfinished frame, and copies each byte
- * at most once: many small pieces of a large frame are only joined when it is complete.
+ * Cuts a stream of bytes into frames, whatever the pieces it comes in. A frame that comes in several pieces is put together in place:
+ * it takes its length in memory, however small the pieces are, and each byte is copied once.
  */
 export class FrameDecoder {
   readonly #maxBytes: number
-  #pieces: Buffer[] = []
-  #held = 0
-  /** Of the frame that is being read; null: its header is not complete. */
-  #wanted: number | null = null
+  readonly #header = Buffer.alloc(HEADER_BYTES)
+  #headerBytes = 0
+  /** The frame that is being put together; null: none, or its header is not complete. */
+  #body: Buffer | null = null
+  #bodyBytes = 0
 
   constructor(maxBytes: number = MAX_FRAME_BYTES) {
     this.#maxBytes = maxBytes
@@ -38,34 +39,37 @@ export class FrameDecoder {
 
   /** The frames that are complete now. Throws ProtocolViolation for an empty or too long one. */
   push(piece: Buffer): Buffer[] {
-    this.#pieces.push(piece)
-    this.#held += piece.length
     const frames: Buffer[] = []
-    for (;;) {
-      if (this.#wanted === null) {
-        if (this.#held < HEADER_BYTES) return frames
-        this.#wanted = this.#take(HEADER_BYTES).readUInt32LE(0)
-        if (this.#wanted === 0 || this.#wanted > this.#maxBytes) {
-          throw new ProtocolViolation(`expected a frame of 1 to ${this.#maxBytes} bytes, found one of ${this.#wanted}`)
-        }
+    for (let at = 0; at < piece.length;) {
+      if (this.#body !== null) {
+        const copied = piece.copy(this.#body, this.#bodyBytes, at)
+        at += copied
+        this.#bodyBytes += copied
+        if (this.#bodyBytes < this.#body.length) return frames
+        frames.push(this.#body)
+        this.#body = null
+        continue
       }
-      if (this.#held < this.#wanted) return frames
-      frames.push(this.#take(this.#wanted))
-      this.#wanted = null
+      const copied = piece.copy(this.#header, this.#headerBytes, at)
+      at += copied
+      this.#headerBytes += copied
+      if (this.#headerBytes < HEADER_BYTES) return frames
+      this.#headerBytes = 0
+      const length = this.#lengthOf(this.#header)
+      if (piece.length - at >= length) {
+        frames.push(piece.subarray(at, at + length))
+        at += length
+      } else {
+        this.#body = Buffer.allocUnsafe(length)
+        this.#bodyBytes = 0
+      }
     }
+    return frames
   }
 
-  #take(length: number): Buffer {
-    const [first] = this.#pieces
-    if (first !== undefined && first.length >= length) {
-      this.#held -= length
-      if (first.length === length) this.#pieces.shift()
-      else this.#pieces[0] = first.subarray(length)
-      return first.subarray(0, length)
-    }
-    const all = Buffer.concat(this.#pieces)
-    this.#pieces = all.length > length ? [all.subarray(length)] : []
-    this.#held -= length
-    return all.subarray(0, length)
+  #lengthOf(header: Buffer): number {
+    const length = header.readUInt32LE(0)
+    if (length > 0 && length <= this.#maxBytes) return length
+    throw new ProtocolViolation(`expected a frame of 1 to ${this.#maxBytes} bytes, found one of ${length}`)
   }
 }
