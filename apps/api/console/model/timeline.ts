@@ -50,6 +50,8 @@ function headline(event: Fields): Pick<Moment, 'tone' | 'title'> {
       return { tone: textOrNull(event['retry_at']) === null ? 'bad' : 'warn', title: `Attempt${nth} failed` }
     case 'job.attempt_lost':
       return { tone: 'warn', title: `Attempt${nth} lost: its worker stopped answering` }
+    case 'job.attempt_interrupted':
+      return { tone: 'warn', title: `Attempt${nth} interrupted: it begins again` }
     case 'job.failed':
       return { tone: 'bad', title: `Attempt${nth} returned a final error` }
     case 'job.dead':
