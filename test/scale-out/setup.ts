@@ -91,8 +91,8 @@ export async function call(
 }
 
 /** Submits that many at the same time; all are accepted. */
-export async function submit(url: string, action: string, count: number, payload: object = {}): Promise<string[]> {
-  const answers = await Promise.all(Array.from({ length: count }, (_, n) => call(url, action, { payload: { n, ...payload } })))
+export async function submit(url: string, action: string, count: number, payload: object = {}, plugin = 'probe'): Promise<string[]> {
+  const answers = await Promise.all(Array.from({ length: count }, (_, n) => call(url, action, { payload: { n, ...payload }, plugin })))
   for (const { status, body } of answers) assert.equal(status, 202, JSON.stringify(body))
   return answers.map(({ body }) => String(body['job_id']))
 }

@@ -8,6 +8,7 @@ import type { Queue, QueueEntry, RetryEntry } from '../port.ts'
 import { createWake } from '../wake.ts'
 import type { Wake, WakeChannel } from '../wake.ts'
 import { checkServer, connect } from './check-server.ts'
+import { createBounded } from './bounded.ts'
 import { createClaiming } from './claiming.ts'
 import { createClient } from './client.ts'
 import { HeldJobs } from './held-jobs.ts'
@@ -66,8 +67,10 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
   const queues = new Map<PluginName, PluginQueue>()
   const declared = new Set<PluginName>()
   const held = new HeldJobs()
+  const bounded = createBounded(client)
   const claiming = createClaiming({
     database,
+    bounded,
     held,
     // Nothing could be claimed, so nothing would ever be taken off: the jobs that would run last make room for the first.
     makeRoom: async (queue) => {
@@ -140,6 +143,7 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
         if (seen.due) due.push(plugin)
         // Lost data: before others are given what runs here, Redis has to know of it again.
         if (seen.mark === null) await extend(held.of(plugin))
+        await bounded.tidy(queue, seen.bound)
       }),
     )
     wake?.local(due)
@@ -230,7 +234,7 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
       announceDue(entries)
     },
 
-    claim: (plugin, limit) => claiming.claim(queueOf(plugin), limit),
+    claim: (plugin, limit, total) => claiming.claim(queueOf(plugin), limit, total),
     onReady: (plugin, listener) => wake?.on(plugin, listener) ?? (() => {}),
     heartbeat: (claims) => extend(held.see(claims, Date.now())),
 
@@ -251,6 +255,8 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
         )
       }
       announceDue(retries.map(({ claim, runAt }) => ({ plugin: claim.plugin, runAt })))
+      // Their places are free for any process.
+      wake?.announce(new Set(done.map((claim) => claim.plugin).filter((plugin) => bounded.isBounded(plugin))))
     },
 
     async release(entries) {

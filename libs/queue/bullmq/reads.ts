@@ -13,17 +13,22 @@ export interface Look {
   readonly due: boolean
   /** The mark of the data that Redis holds; null: it has none, so it is new or has lost it. */
   readonly mark: string | null
+  /** BullMQ's bound on how many are held. */
+  readonly bound: string | null
 }
 
 export async function look(client: RedisClient, queue: PluginQueue, now: number): Promise<Look> {
-  const [waiting, prioritized, delayed, mark] = await Promise.all([
+  const [waiting, prioritized, delayed, [mark = null, bound = null]] = await Promise.all([
     client.llen(queue.key('wait')),
     client.zcard(queue.key('prioritized')),
     client.zrangebyscore(queue.key('delayed'), 0, dueScore(now), 'LIMIT', 0, 1),
-    client.hget(queue.key('meta'), MARK),
+    client.hmget(queue.key('meta'), MARK, BOUND),
   ])
-  return { due: waiting + prioritized + delayed.length > 0, mark }
+  return { due: waiting + prioritized + delayed.length > 0, mark, bound }
 }
+
+/** Where BullMQ's scripts find how many jobs of a queue may be held at once. */
+export const BOUND = 'concurrency'
 
 /** The field of BullMQ's `meta` hash that tells whether Redis still holds the data that the reconciler put there. */
 export const MARK = 'xcore'
