@@ -3,6 +3,7 @@ import type { JobId } from '../../event-log/ids.ts'
 import type { QueueDepth } from '../port.ts'
 import type { RedisClient } from './client.ts'
 import type { PluginQueue } from './plugin-queue.ts'
+import { lowestScore, scoredPriority } from './priority.ts'
 
 /** Reads of BullMQ's lists and sets, batched by the connection. Scores of `delayed` are milliseconds × 4096 and a counter. */
 const DELAYED_SCALE = 0x1000
@@ -86,15 +87,13 @@ export async function depthOf(client: RedisClient, queue: PluginQueue, now: numb
   }
 }
 
-const PRIORITY_SCALE = 0x100000000
-
 async function firstOfEachPriority(client: RedisClient, queue: PluginQueue): Promise<string[]> {
   const found: string[] = []
   for (let from = 0; ;) {
     const [id, score] = await client.zrangebyscore(queue.key('prioritized'), from, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
     if (id === undefined || score === undefined) return found
     found.push(id)
-    from = (Math.floor(Number(score) / PRIORITY_SCALE) + 1) * PRIORITY_SCALE
+    from = lowestScore(scoredPriority(Number(score)) + 1)
   }
 }
 
