@@ -19,6 +19,11 @@ export default class Probe extends TrustedBase {
   override actions = {
     ping: action({ handler: async (payload) => ok({ pid: process.pid, n: payload.n ?? 0 }) }),
     work: action({ handler: async (payload, job) => { await wait(payload.ms ?? 20, job.signal); return ok({ pid: process.pid }) } }),
+    cached: action({ handler: async () => {
+      const cache = this.getService('cache')
+      await cache.mset({ a: 1, b: 2 })
+      return ok({ found: await cache.mget(['a', 'b']), keys: (await cache.keys('*')).length })
+    } }),
     flaky: action({ handler: async (_payload, job) => { if (job.attempt < 2) throw new Error('not yet'); return ok() } }),
     hold: action({ handler: async (_payload, job) => {
       if (process.env.XCORE_TEST_HOLD === 'yes') await wait(600_000, job.signal)

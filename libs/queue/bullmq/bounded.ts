@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { PluginName } from '../../event-log/ids.ts'
-import type { RedisClient } from './client.ts'
+import type { RedisClient } from '../../redis/client.ts'
 import type { PluginQueue } from './plugin-queue.ts'
 import type { HeldByToken } from './prefetched.ts'
 import { BOUND } from './reads.ts'

@@ -3,7 +3,7 @@ import type { RedisConnection } from 'bullmq'
 import { jobId, timeOf } from '../../event-log/ids.ts'
 import type { JobId, PluginName } from '../../event-log/ids.ts'
 import { bullPriority, ownPriority, restoredScore } from './priority.ts'
-import type { RedisClient } from './client.ts'
+import type { RedisClient } from '../../redis/client.ts'
 
 /** A job to be put on the queue. `attempts`: how many of its attempts had ended by then. */
 export interface Pointer {

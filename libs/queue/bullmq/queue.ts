@@ -10,7 +10,8 @@ import type { Wake, WakeChannel } from '../wake.ts'
 import { checkServer, connect } from './check-server.ts'
 import { createBounded } from './bounded.ts'
 import { createClaiming } from './claiming.ts'
-import { createClient } from './client.ts'
+import type { RedisClient } from '../../redis/client.ts'
+import { queueClient } from './connection.ts'
 import { HeldJobs } from './held-jobs.ts'
 import { PluginQueue } from './plugin-queue.ts'
 import type { Pointer } from './plugin-queue.ts'
@@ -20,7 +21,7 @@ import { hasRoom } from './memory-room.ts'
 import { createRedisChannel } from './redis-channel.ts'
 import { declareQueues, declaredQueues } from './registry.ts'
 import { restoreHeld } from './restore-held.ts'
-import type { RedisSettings } from './settings.ts'
+import type { RedisSettings } from '../../redis/settings.ts'
 
 export interface BullmqQueueOptions {
   readonly redis: RedisSettings
@@ -46,7 +47,7 @@ const DEEP = 10_000
 
 /** The queue, and what the reconciler needs of it. */
 export interface BullmqQueue extends Queue {
-  readonly client: ReturnType<typeof createClient>
+  readonly client: RedisClient
   queueOf(plugin: PluginName): PluginQueue
   /** Wakes consumers everywhere. */
   announce(plugins: Iterable<PluginName>): void
@@ -61,8 +62,8 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
   const { redis, database, logger } = options
   const lockMs = (options.lockSeconds ?? 20) * 1000
   const stalledCheckMs = (options.stalledCheckSeconds ?? 5) * 1000
-  const client = createClient(redis, 'commands')
-  const subscriber = options.channel === undefined ? createClient(redis, 'subscriber') : undefined
+  const client = queueClient(redis, 'commands')
+  const subscriber = options.channel === undefined ? queueClient(redis, 'subscriber') : undefined
   const ownChannel = subscriber === undefined ? undefined : createRedisChannel(client, subscriber, redis.prefix)
   const queues = new Map<PluginName, PluginQueue>()
   const declared = new Set<PluginName>()

@@ -1,7 +1,7 @@
 import { jobId } from '../../event-log/ids.ts'
 import type { JobId } from '../../event-log/ids.ts'
 import type { QueueDepth } from '../port.ts'
-import type { RedisClient } from './client.ts'
+import type { RedisClient } from '../../redis/client.ts'
 import type { PluginQueue } from './plugin-queue.ts'
 import { lowestScore, scoredPriority } from './priority.ts'
 

@@ -9,7 +9,7 @@ import type { BullmqQueue } from './queue.ts'
 import { runReconciler } from './reconciler.ts'
 import type { ReconcilerOptions } from './reconciler.ts'
 import { MARK } from './reads.ts'
-import { REDIS_DEFAULTS } from './settings.ts'
+import { REDIS_DEFAULTS } from '../../redis/settings.ts'
 import { fillJobs, inOrder } from './testing/live-jobs.ts'
 import { NEEDS_REDIS, startRedisServer } from './testing/redis-server.ts'
 
@@ -84,7 +84,7 @@ describe('the reconciler', NEEDS_REDIS, () => {
     const fresh = Array.from({ length: 40 }, (_, n) => ({ jobId: jobId(randomIds.uuid()), plugin: PLUGIN, priority: n % 4, runAt: null }))
     await at.queue.committed(fresh.slice(0, 20))
     let more: Promise<void> | undefined
-    at.reconcile({ onRestored: () => (more ??= at.queue.committed(fresh.slice(20))) })
+    at.reconcile({ onRestored: () => void (more ??= at.queue.committed(fresh.slice(20))) })
     await at.whole()
     await more
     const expected = [...(await inOrder(at.database, PLUGIN))]
@@ -116,7 +116,7 @@ describe('the reconciler', NEEDS_REDIS, () => {
       // It compares all the time.
       auditMs: 0,
       roundMs: 1,
-      onRestored: () => {
+      onRestored() {
         if (losses++ < 3) lost.push(at.queue.client.flushall())
       },
     })
