@@ -15,8 +15,8 @@ import { queueClient } from './connection.ts'
 import { HeldJobs } from './held-jobs.ts'
 import { PluginQueue } from './plugin-queue.ts'
 import type { Pointer } from './plugin-queue.ts'
-import { listLive } from './live-jobs.ts'
-import { depthOf, heldSince, idsOf, look, waitingCount } from './reads.ts'
+import { completed, listLive, liveCounts } from './live-reads.ts'
+import { MARK, depthOf, emptyDepth, heldSince, idsOf, look, waitingCount } from './reads.ts'
 import { hasRoom } from './memory-room.ts'
 import { createRedisChannel } from './redis-channel.ts'
 import { declareQueues, declaredQueues } from './registry.ts'
@@ -289,24 +289,41 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
     },
 
     async list(filter) {
-      // Redis keeps no order by id: a deep queue is read from the jobs table, whose newest rows hold most of it.
-      if (!filter.held && (await isDeep(filter.plugin))) return listLive(database, filter)
       const plugins = filter.plugin === undefined ? await declaredQueues(database) : [filter.plugin]
-      const ids = (await Promise.all(plugins.map((plugin) => idsOf(client, queueOf(plugin), filter.held)))).flat()
+      const idsIn = async (held: boolean) => (await Promise.all(plugins.map((plugin) => idsOf(client, queueOf(plugin), held)))).flat()
+      if (!filter.held && (await isDeepOrAway(plugins))) {
+        // Redis keeps no order by id: a deep queue is read from Postgres. Which of those run it does not know.
+        return listLive(database, filter, await idsIn(true).catch(() => []))
+      }
       const { before } = filter
+      const ids = await idsIn(filter.held)
       return (before === undefined ? ids : ids.filter((id) => id < before)).sort().reverse().slice(0, filter.limit).map(jobId)
     },
 
     async depths() {
       const now = Date.now()
-      return Promise.all((await declaredQueues(database)).map((plugin) => depthOf(client, queueOf(plugin), now)))
+      const plugins = await declaredQueues(database)
+      const seen = await Promise.all(plugins.map((plugin) => depthOf(client, queueOf(plugin), now))).catch(() => undefined)
+      if (seen !== undefined && (await isComplete(plugins))) return seen
+      // Redis is away, is being filled or has no room: some jobs wait in Postgres alone.
+      const live = await liveCounts(database)
+      return plugins.map((plugin, index) => completed(seen?.[index] ?? emptyDepth(plugin), live.get(plugin)))
     },
   }
 
-  async function isDeep(plugin: PluginName | undefined): Promise<boolean> {
-    const plugins = plugin === undefined ? await declaredQueues(database) : [plugin]
-    const counts = await Promise.all(plugins.map((each) => waitingCount(client, queueOf(each))))
-    return counts.reduce((sum, count) => sum + count, 0) > DEEP
+  async function isComplete(plugins: readonly PluginName[]): Promise<boolean> {
+    const marks = plugins.map((plugin) => client.hget(queueOf(plugin).key('meta'), MARK))
+    return Promise.all([hasRoom(client), ...marks]).then(
+      ([room, ...found]) => room && found.every((mark) => mark !== null),
+      () => false,
+    )
+  }
+
+  async function isDeepOrAway(plugins: readonly PluginName[]): Promise<boolean> {
+    return Promise.all(plugins.map((plugin) => waitingCount(client, queueOf(plugin)))).then(
+      (counts) => counts.reduce((sum, count) => sum + count, 0) > DEEP,
+      () => true,
+    )
   }
 
   function announceDue(entries: readonly Pick<QueueEntry, 'plugin' | 'runAt'>[]): void {

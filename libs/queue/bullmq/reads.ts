@@ -1,5 +1,5 @@
 import { jobId } from '../../event-log/ids.ts'
-import type { JobId } from '../../event-log/ids.ts'
+import type { JobId, PluginName } from '../../event-log/ids.ts'
 import type { QueueDepth } from '../port.ts'
 import type { RedisClient } from '../../redis/client.ts'
 import type { PluginQueue } from './plugin-queue.ts'
@@ -85,6 +85,10 @@ export async function depthOf(client: RedisClient, queue: PluginQueue, now: numb
     held,
     oldestWaitingSince: due.length === 0 ? null : new Date(Math.min(...due)),
   }
+}
+
+export function emptyDepth(plugin: PluginName): QueueDepth {
+  return { plugin, waiting: 0, delayed: 0, held: 0, oldestWaitingSince: null }
 }
 
 async function firstOfEachPriority(client: RedisClient, queue: PluginQueue): Promise<string[]> {
