@@ -16,7 +16,7 @@ import { HeldJobs } from './held-jobs.ts'
 import { PluginQueue } from './plugin-queue.ts'
 import type { Pointer } from './plugin-queue.ts'
 import { completed, listLive, liveCounts } from './live-reads.ts'
-import { MARK, depthOf, emptyDepth, heldSince, idsOf, look, waitingCount } from './reads.ts'
+import { MARK, SHED, depthOf, emptyDepth, heldSince, idsOf, look, waitingCount } from './reads.ts'
 import { hasRoom } from './memory-room.ts'
 import { createRedisChannel } from './redis-channel.ts'
 import { declareQueues, declaredQueues } from './registry.ts'
@@ -40,7 +40,7 @@ export interface BullmqQueueOptions {
 }
 
 /** How many waiting jobs make room for claims at a time. */
-const SHED = 200
+const SHED_AT_ONCE = 200
 
 /** Up to so many waiting jobs are listed from Redis. */
 const DEEP = 10_000
@@ -76,7 +76,8 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
     // Nothing could be claimed, so nothing would ever be taken off: the jobs that would run last make room for the first.
     makeRoom: async (queue) => {
       let jobs = 0
-      for (let more = 1; more > 0 && !(await hasRoom(client));) jobs += more = await queue.shed(SHED)
+      for (let more = 1; more > 0 && !(await hasRoom(client));) jobs += more = await queue.shed(SHED_AT_ONCE)
+      if (jobs > 0) await client.hset(queue.key('meta'), SHED, jobs).catch(() => {})
       logger.warn(
         { plugin: queue.plugin, jobs },
         'Redis is out of memory: jobs that would run last were taken off it, and are put back once there is room; raise its maxmemory',

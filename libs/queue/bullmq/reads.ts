@@ -34,6 +34,9 @@ export const BOUND = 'concurrency'
 /** The field of BullMQ's `meta` hash that tells whether Redis still holds the data that the reconciler put there. */
 export const MARK = 'xcore'
 
+/** Another one: set when jobs were taken off to make room, so that they are put back as soon as there is some. */
+export const SHED = 'xcore.shed'
+
 export async function heldSince(client: RedisClient, queue: PluginQueue, id: JobId): Promise<Date | undefined> {
   const [position, since] = await Promise.all([client.lpos(queue.key('active'), id), client.hget(queue.key(id), 'processedOn')])
   return position === null || since === null ? undefined : new Date(Number(since))

@@ -8,7 +8,7 @@ import { scanRequested, scanWatched, stillLive } from './live-jobs.ts'
 import type { LiveJob } from './live-jobs.ts'
 import type { BullmqQueue } from './queue.ts'
 import { hasRoom } from './memory-room.ts'
-import { MARK } from './reads.ts'
+import { MARK, SHED } from './reads.ts'
 import { declaredQueues } from './registry.ts'
 
 export interface ReconcilerOptions {
@@ -46,14 +46,16 @@ return 1`
  *
  * - New requests are compared once, a few seconds after they came: their process may have died between the commit and Redis.
  * - A Redis without its mark is new, was flushed or came back empty: all live jobs are compared at once.
- * - After each reconnection and once a minute all are compared: a failover may have lost the last second.
+ * - After each reconnection, after jobs made room for others and once a minute all are compared: a failover may have lost the last second.
  */
 export async function runReconciler(options: ReconcilerOptions, signal: AbortSignal): Promise<void> {
   const { database, queue, logger } = options
   const { client } = queue
-  let reconnected = true
+  /** How often a comparison of all was asked for, and which of these has been carried out. */
+  let asked = 1
+  let answered = 0
   const onReady = () => {
-    reconnected = true
+    asked++
   }
   client.on('ready', onReady)
   let auditAt = 0
@@ -68,7 +70,11 @@ export async function runReconciler(options: ReconcilerOptions, signal: AbortSig
       try {
         if (client.status !== 'ready') continue
         if (await hasRoom(client)) await round(started)
-        else logger.warn('Redis is nearly out of memory: jobs that it does not hold wait in Postgres; raise its maxmemory')
+        else {
+          logger.warn('Redis is nearly out of memory: jobs that it does not hold wait in Postgres; raise its maxmemory')
+          // Jobs may have made room for others, and Redis had none to remember that.
+          asked++
+        }
         troubled = false
       } catch (err) {
         if (!signal.aborted)
@@ -84,17 +90,24 @@ export async function runReconciler(options: ReconcilerOptions, signal: AbortSig
 
   async function round(now: number): Promise<void> {
     const plugins = await declaredQueues(database)
-    const marks = await Promise.all(plugins.map((plugin) => client.hget(queue.queueOf(plugin).key('meta'), MARK)))
-    const empty = plugins.filter((_, index) => marks[index] === null)
+    const metas = plugins.map((plugin) => queue.queueOf(plugin).key('meta'))
+    const marks = await Promise.all(metas.map((meta) => client.hmget(meta, MARK, SHED)))
+    const shed = metas.filter((_, index) => marks[index]?.[1] !== null)
+    if (shed.length > 0) {
+      await Promise.all(shed.map((meta) => client.hdel(meta, SHED)))
+      asked++
+    }
+    const empty = plugins.filter((_, index) => marks[index]?.[0] === null)
     if (empty.length > 0) await refill(empty)
     await scanRequested(database, 'requested', lowestIdAt(now - GRACE_MS), (live) => compare(live), signal)
     if (now >= lateAt) {
       await scanRequested(database, 'late', lowestIdAt(now - LATE_MS), (live) => compare(live), signal)
       lateAt = now + 60_000
     }
-    if (reconnected || now >= auditAt) {
-      reconnected = false
+    if (answered < asked || now >= auditAt) {
+      const answering = asked
       await scanWatched(database, null, (live) => compare(live), signal)
+      answered = answering
       // A long list is gone through less often: it must not take more than a twentieth of the time.
       auditAt = Date.now() + Math.max(options.auditMs ?? 60_000, 20 * (Date.now() - now))
     }
