@@ -12,10 +12,8 @@ export interface ClientBehaviour {
   /** Shown by `CLIENT LIST`. */
   readonly name: string
   readonly connectTimeoutMs: number
-  /** A command that got no answer for so long has failed, although it may have run. A timer for each command. */
-  readonly commandTimeoutMs?: number
-  /** The same for the connection as a whole. */
-  readonly silenceMs?: number
+  /** Nothing came back for so long although something was asked: the connection is closed and opened again. Not a timer for each command. */
+  readonly silenceMs: number
   /** How often a command is sent again after its connection broke. */
   readonly resends: number
   /** Whether commands wait for a connection that is not there; else they fail at once. */
@@ -36,8 +34,7 @@ export function createClient(settings: RedisSettings, behaviour: ClientBehaviour
     ...(tls === undefined ? {} : { tls }),
     lazyConnect: true,
     connectTimeout: behaviour.connectTimeoutMs,
-    ...(behaviour.commandTimeoutMs === undefined ? {} : { commandTimeout: behaviour.commandTimeoutMs }),
-    ...(behaviour.silenceMs === undefined ? {} : { socketTimeout: behaviour.silenceMs }),
+    socketTimeout: behaviour.silenceMs,
     maxRetriesPerRequest: behaviour.resends,
     connectionName: behaviour.name,
     // A master that became a replica behind an open connection: the next connection finds the new one.

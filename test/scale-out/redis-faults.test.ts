@@ -39,6 +39,8 @@ describe('Redis fails', NEEDS_REDIS, () => {
     const logs = [...api.lines, ...worker.lines].join('\n')
     assert.match(logs, /Redis had forgotten jobs that run here/)
     assert.match(logs, /put on the queue again/)
+    const metrics = (await Promise.all([api, worker].map(async ({ url }) => (await fetch(`${url}/metrics`)).text()))).join('\n')
+    assert.match(metrics, /^xcore_queue_restored_total\{plugin="probe"\} [1-9]/m)
   })
 
   test('Redis is stopped and comes back empty: the api goes on accepting, everything runs afterwards', async () => {

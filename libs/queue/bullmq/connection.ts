@@ -2,8 +2,11 @@ import { createClient } from '../../redis/client.ts'
 import type { RedisClient } from '../../redis/client.ts'
 import type { RedisSettings } from '../../redis/settings.ts'
 
-/** A command that got no answer for so long has failed, although it may have run: everything here may run twice. */
-const COMMAND_TIMEOUT_MS = 5_000
+/**
+ * A connection on which nothing came back for so long counts as lost: a cut cable is not told. What was asked has failed, although it may
+ * have run: everything here may run twice.
+ */
+const SILENCE_MS = 5_000
 const CONNECT_TIMEOUT_MS = 5_000
 const LONGEST_PAUSE_MS = 2_000
 
@@ -12,7 +15,7 @@ export function queueClient(settings: RedisSettings, role: 'commands' | 'subscri
   return createClient(settings, {
     name: `xcore-${role}`,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    commandTimeoutMs: COMMAND_TIMEOUT_MS,
+    silenceMs: SILENCE_MS,
     resends: 0,
     queued: false,
     // A batch of jobs costs one round trip.

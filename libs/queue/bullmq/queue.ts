@@ -153,6 +153,8 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
 
   async function recoverStalled(): Promise<void> {
     held.forget(Date.now() - 3 * lockMs)
+    // Asks nothing by itself, so that it would never notice a cut cable.
+    subscriber?.ping().catch(() => {})
     await Promise.all(
       (wake?.watched() ?? []).map(async (plugin) => {
         if (await queueOf(plugin).recoverStalled()) wake?.announce([plugin])

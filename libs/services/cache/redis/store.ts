@@ -28,7 +28,6 @@ export function createRedisCacheStore(options: RedisCacheOptions): RedisCacheSto
   const { logger, timeoutMs = 2_000 } = options
   const redis = createClient(options.redis, {
     name: 'xcore-cache',
-    // Not a limit for each command: that is a timer for each.
     silenceMs: timeoutMs,
     connectTimeoutMs: timeoutMs,
     resends: 1,
