@@ -73,7 +73,7 @@ describe('a process fails', NEEDS_REDIS, () => {
     try {
       await using at = await ground({ databaseUrl: server.url })
       const api = await at.api()
-      await at.worker()
+      const worker = await at.worker()
       await call(api.url, 'ping', { wait: 20 })
       let accepted = 1
       let stop = false
@@ -92,6 +92,7 @@ describe('a process fails', NEEDS_REDIS, () => {
       await until('it goes on', async () => accepted > before + 50)
       stop = true
       await Promise.all(callers)
+      await worker.line((line) => line.includes('outcomes could not be recorded') || line.includes('claiming jobs failed'))
       // A request whose commit was cut off may be there although its caller heard 503.
       const [row] = await at.database.run<{ count: number }>('select count(*)::int as count from xcore.jobs')
       assert.ok((row?.count ?? 0) >= accepted)

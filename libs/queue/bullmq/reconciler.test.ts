@@ -8,7 +8,7 @@ import { createBullmqQueue } from './queue.ts'
 import type { BullmqQueue } from './queue.ts'
 import { runReconciler } from './reconciler.ts'
 import type { ReconcilerOptions } from './reconciler.ts'
-import { MARK } from './reads.ts'
+import { MARK, SHED } from './reads.ts'
 import { REDIS_DEFAULTS } from '../../redis/settings.ts'
 import { fillJobs, inOrder } from './testing/live-jobs.ts'
 import { NEEDS_REDIS, startRedisServer } from './testing/redis-server.ts'
@@ -128,6 +128,18 @@ describe('the reconciler', NEEDS_REDIS, () => {
       await new Promise((resolve) => setTimeout(resolve, 7 * time))
       await at.queue.client.flushall()
     }
+    await at.whole()
+    assert.deepEqual(await at.waiting(), order)
+  })
+
+  test('jobs that made room for others are put back in their places as soon as there is some', async () => {
+    await using at = await place(500)
+    const order = await inOrder(at.database, PLUGIN)
+    at.reconcile({})
+    await at.whole()
+    const queue = at.queue.queueOf(PLUGIN)
+    assert.equal(await queue.shed(50), 50)
+    await at.queue.client.hset(queue.key('meta'), SHED, 50)
     await at.whole()
     assert.deepEqual(await at.waiting(), order)
   })
