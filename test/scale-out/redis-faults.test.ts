@@ -59,6 +59,13 @@ describe('Redis fails', NEEDS_REDIS, () => {
     await until('the metric tells', async () => /^xcore_queue_available 0$/m.test(await (await fetch(`${api.url}/metrics`)).text()))
     const ready: unknown = await (await fetch(`${api.url}/readyz?verbose`)).json()
     assert.match(JSON.stringify(ready), /cannot be reached: jobs are accepted and wait/)
+    // What waits is counted and listed by Postgres; which of it runs nobody can tell.
+    const { queues } = Object(await (await fetch(`${api.url}/admin/queues`)).json())
+    assert.ok(queues[0].waiting > 100, JSON.stringify(queues))
+    const listed = Object(await (await fetch(`${api.url}/jobs?state=queued&limit=5`)).json())
+    assert.equal(listed.jobs.length, 5)
+    const active = await fetch(`${api.url}/jobs?state=active`)
+    assert.deepEqual([active.status, Object(await active.json()).code], [503, 'queue_unavailable'])
     // Reading jobs works without the queue, too.
     assert.equal((await fetch(`${api.url}/jobs/${String(waited.body['job_id'])}`)).status, 200)
     await new Promise((resolve) => setTimeout(resolve, 10_000 - Math.min(9_000, performance.now() - started)))

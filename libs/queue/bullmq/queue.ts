@@ -299,7 +299,12 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
         return listLive(database, filter, await idsIn(true).catch(() => []))
       }
       const { before } = filter
-      const ids = await idsIn(filter.held)
+      const ids = await idsIn(filter.held).catch((cause: unknown) => {
+        throw new XCoreError('queue_unavailable', 'Redis does not answer, so nobody can tell which jobs run. Ask again once it is back.', {
+          cause,
+          retryAfterSeconds: 5,
+        })
+      })
       return (before === undefined ? ids : ids.filter((id) => id < before)).sort().reverse().slice(0, filter.limit).map(jobId)
     },
 
