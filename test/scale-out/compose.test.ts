@@ -37,12 +37,12 @@ describe('compose.yaml', () => {
     const all = await services()
     assert.deepEqual([...all.keys()], ['postgres', 'redis', 'api', 'worker-deliveries', 'worker-rest'])
     const variables: (string | null)[] = CONFIG_KEYS.map((key) => KEYS[key].env)
-    const { devDependencies }: { devDependencies: Record<string, string> } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
+    const { dependencies }: { dependencies: Record<string, string> } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'))
     for (const [name, service] of all) {
       assert.match(service.image, /^[a-z]+:\d+/, name)
       assert.deepEqual(service.profiles, ['scale-out'], name)
       if (!isXcore(service)) continue
-      assert.equal(/\d+/.exec(service.image)?.[0], /\d+/.exec(devDependencies['node'] ?? '')?.[0])
+      assert.equal(/\d+/.exec(service.image)?.[0], /\d+/.exec(dependencies['node'] ?? '')?.[0])
       for (const variable of Object.keys(service.environment)) assert.ok(variables.includes(variable), `${name}: ${variable}`)
     }
     assert.match(String(all.get('redis')?.command), /--maxmemory-policy,noeviction/)
