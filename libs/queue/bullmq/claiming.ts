@@ -3,6 +3,7 @@ import type { JobId, PluginName } from '../../event-log/ids.ts'
 import { findJobs } from '../../event-log/jobs-table.ts'
 import type { Sql } from '../../postgres/sql.ts'
 import type { Claim } from '../port.ts'
+import type { Bounded } from './bounded.ts'
 import type { HeldJob, HeldJobs } from './held-jobs.ts'
 import { recover } from './lost.ts'
 import type { PluginQueue, PutBack } from './plugin-queue.ts'
@@ -16,7 +17,8 @@ const BUSY_AFTER = 2
 
 /** How jobs leave the queue, in both directions: into the hands of this process, and away once their outcome is recorded. */
 export interface Claiming {
-  claim(queue: PluginQueue, limit: number): Promise<Claim[]>
+  /** `total`: no more of the plugin's jobs than that are held over all processes. */
+  claim(queue: PluginQueue, limit: number, total?: number): Promise<Claim[]>
   /** Takes held jobs off the queue. True: jobs came along, so a claim now finds some. */
   finish(queue: PluginQueue, done: readonly HeldJob[]): Promise<boolean>
   /** Puts back what came along and nobody has claimed. */
@@ -24,6 +26,7 @@ export interface Claiming {
 }
 
 export interface ClaimingOptions {
+  readonly bounded: Bounded
   /** Tells of a job whose holder went silent whether its outcome was recorded all the same. */
   readonly database: Sql
   readonly held: HeldJobs
@@ -38,22 +41,14 @@ function isOutOfMemory(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('OOM')
 }
 
-export function createClaiming({ database, held, giveBack, makeRoom }: ClaimingOptions): Claiming {
+export function createClaiming({ database, bounded, held, giveBack, makeRoom }: ClaimingOptions): Claiming {
   const me = randomUUID()
   let tokens = 0
   /** How many jobs the next claim of a plugin may expect to find: a command that finds none is one too many. */
   const expected = new Map<PluginName, number>()
   /** How many claims in a row found as many jobs as they asked for. */
   const streaks = new Map<PluginName, number>()
-  const prefetched = new Prefetched((plugin, jobs) =>
-    // One that was lost before is left to be found again: put back, it would count as never lost.
-    giveBack(
-      plugin,
-      jobs
-        .filter((job) => job.stalls === 0)
-        .map(({ token, jobId, priority, attempts }) => ({ token, pointer: { jobId, priority, runAt: null, attempts } })),
-    ),
-  )
+  const prefetched = new Prefetched((plugin, jobs) => giveBack(plugin, unclaimed(jobs)))
 
   async function ask(queue: PluginQueue, limit: number): Promise<readonly HeldByToken[]> {
     const found: HeldByToken[] = []
@@ -101,8 +96,15 @@ export function createClaiming({ database, held, giveBack, makeRoom }: ClaimingO
   }
 
   return {
-    async claim(queue, limit) {
+    async claim(queue, limit, total) {
       const { plugin } = queue
+      bounded.note(plugin, total)
+      if (total !== undefined) {
+        const { taken, sure } = await bounded.take(queue, limit, total, (room) => ask(queue, room))
+        if (sure) return judge(queue, taken)
+        await giveBack(plugin, unclaimed(taken))
+        return []
+      }
       const along = prefetched.take(plugin, limit)
       // Without asking for the rest, as many jobs as came along would be all that ever run at the same time.
       const taken = along.length < limit ? [...along, ...(await ask(queue, limit - along.length))] : along
@@ -112,7 +114,7 @@ export function createClaiming({ database, held, giveBack, makeRoom }: ClaimingO
 
     async finish(queue, done) {
       const { plugin } = queue
-      const bring = (streaks.get(plugin) ?? 0) >= BUSY_AFTER
+      const bring = !bounded.isBounded(plugin) && (streaks.get(plugin) ?? 0) >= BUSY_AFTER
       const answers = await Promise.allSettled(
         done.map(async ({ jobId, token }) => {
           const finished = await queue.finish(jobId, token, bring)
@@ -130,4 +132,13 @@ export function createClaiming({ database, held, giveBack, makeRoom }: ClaimingO
 
     stop: () => prefetched.stop(),
   }
+}
+
+function unclaimed(jobs: readonly HeldByToken[]): PutBack[] {
+  return (
+    jobs
+      // One that was lost before is left to be found again: put back, it would count as never lost.
+      .filter((job) => job.stalls === 0)
+      .map(({ token, jobId, priority, attempts }) => ({ token, pointer: { jobId, priority, runAt: null, attempts } }))
+  )
 }
