@@ -3,6 +3,7 @@ import type { RedisConnection } from 'bullmq'
 import { jobId } from '../../event-log/ids.ts'
 import type { JobId, PluginName } from '../../event-log/ids.ts'
 import { bullPriority, ownPriority } from './priority.ts'
+import { FINISH_KEYS, FINISH_MANY, LARGEST_BATCH, TAKE_MANY } from './batch-scripts.ts'
 import type { RedisClient } from './client.ts'
 
 /** A job to be put on the queue. `attempts`: how many of its attempts had ended by then. */
@@ -28,6 +29,12 @@ export interface Taken {
   readonly attempts: number
   /** How often a holder went silent since then. */
   readonly stalls: number
+}
+
+/** A job that this process holds, and the token by which Redis knows that. */
+export interface HeldByToken {
+  readonly jobId: JobId
+  readonly token: string
 }
 
 export interface PluginQueueOptions {
@@ -76,14 +83,14 @@ export class PluginQueue {
     await this.#scripts.addJobs(pointers.map((pointer) => ({ job: jobOf(pointer, now), jobId: pointer.jobId })))
   }
 
-  /** Takes the next due job; undefined: there is none. */
-  async take(token: string): Promise<Taken | undefined> {
-    return takenOf(await this.#scripts.moveToActive(token))
+  /** Takes the next due jobs, at most `limit`, which is at most `LARGEST_BATCH`. */
+  take(token: string, limit: number): Promise<Taken[]> {
+    return this.#scripts.take(token, limit)
   }
 
-  /** Takes a held job off the queue, and with `next` the next due one in the same command. */
-  finish(id: JobId, token: string, next: boolean): Promise<Finished> {
-    return this.#scripts.finish(id, token, next)
+  /** Takes held jobs off the queue. Returns those that were not held: the lock had run out, or the job had been taken off. */
+  async finish(held: readonly HeldByToken[]): Promise<JobId[]> {
+    return (await Promise.all(batches(held).map((batch) => this.#scripts.finish(batch)))).flat()
   }
 
   /** Puts held jobs back in one transaction each, so that no crash loses one. Those that are not held any more stay as they are. */
@@ -93,7 +100,7 @@ export class PluginQueue {
   }
 
   /** Says that these are still worked on; returns those that this process does not hold any more. */
-  async extend(held: readonly { readonly jobId: JobId; readonly token: string }[], lockMs: number): Promise<JobId[]> {
+  async extend(held: readonly HeldByToken[], lockMs: number): Promise<JobId[]> {
     const lost = await this.#scripts.extendLocks(
       held.map((each) => each.jobId),
       held.map((each) => each.token),
@@ -132,11 +139,6 @@ export class PluginQueue {
   }
 }
 
-export type Finished =
-  | { readonly kind: 'done'; readonly next: Taken | undefined }
-  /** The lock had run out, or the job had been taken off. */
-  | { readonly kind: 'not held' }
-
 class Scripts extends RedisQueueBackend {
   /** All that BullMQ's script needs to know of a job is its id. */
   readonly #template: Job
@@ -149,13 +151,30 @@ class Scripts extends RedisQueueBackend {
     this.#template = new Job(new Queue(name, { connection: client, prefix, skipMetasUpdate: true }, () => this), 'job', null)
   }
 
-  async finish(id: string, token: string, next: boolean): Promise<Finished> {
-    this.#template.id = id
-    const args = this.moveToCompletedArgs(this.#template, '', true, token, next)
-    const client = await this.client
-    const answer: unknown = await this.execCommand(client, 'moveToFinished', args)
-    if (typeof answer === 'number' && answer < 0) return { kind: 'not held' }
-    return { kind: 'done', next: Array.isArray(answer) ? takenOfRaw(answer) : undefined }
+  // BullMQ itself fetches a next job with the options that finish one, so they serve here as well.
+  async take(token: string, limit: number): Promise<Taken[]> {
+    const { wait, active, prioritized, events, stalled, limiter, delayed, paused, meta, pc, marker } = this.keys
+    const keys = [wait, active, prioritized, events, stalled, limiter, delayed, paused, meta, pc, marker]
+    const [, timestamp, , , , , prefix, options] = this.#finishing(token).args
+    const found: unknown = await this.execCommand(await this.client, TAKE_MANY, [...keys, prefix, timestamp, options, limit])
+    return Array.isArray(found) ? found.map(takenOf) : []
+  }
+
+  async finish(held: readonly HeldByToken[]): Promise<JobId[]> {
+    const args: unknown[] = []
+    for (const [token, jobs] of Map.groupBy(held, (job) => job.token)) {
+      const { keys, args: shared } = this.#finishing(token)
+      if (args.length === 0) args.push(...keys)
+      args.push(...shared, jobs.length, ...jobs.map((job) => job.jobId))
+    }
+    const refused: unknown = await this.execCommand(await this.client, FINISH_MANY, args)
+    return Array.isArray(refused) ? refused.map(jobId) : []
+  }
+
+  /** What BullMQ's script gets to finish a job that is held by this token; its id and its own key are still to be filled in. */
+  #finishing(token: string): { keys: unknown[]; args: unknown[] } {
+    const both: unknown[] = this.moveToCompletedArgs(this.#template, '', true, token, false)
+    return { keys: both.slice(0, FINISH_KEYS), args: both.slice(FINISH_KEYS) }
   }
 
   async replace(job: ReturnType<typeof jobOf>, token: string): Promise<void> {
@@ -189,20 +208,13 @@ function jobOf({ jobId: id, priority, runAt, attempts }: Pointer, now: number) {
   }
 }
 
-function takenOf([job, id]: readonly unknown[]): Taken | undefined {
-  if (typeof id !== 'string' || typeof job !== 'object' || job === null) return undefined
-  const { data, priority, stalledCounter }: { data?: unknown; priority?: unknown; stalledCounter?: unknown } = job
-  return { jobId: jobId(id), priority: ownPriority(Number(priority)), attempts: Number(data), stalls: Number(stalledCounter ?? 0) }
+function takenOf(found: unknown): Taken {
+  if (!Array.isArray(found)) throw new Error('Redis did not answer with a job')
+  const fields: readonly unknown[] = found
+  const [id, priority, data, stalls] = fields
+  return { jobId: jobId(String(id)), priority: ownPriority(Number(priority)), attempts: Number(data), stalls: Number(stalls) }
 }
 
-/** Redis answers with the fields of the job's hash as a flat list. */
-function takenOfRaw([fields, id]: readonly unknown[]): Taken | undefined {
-  if (typeof id !== 'string' || !Array.isArray(fields)) return undefined
-  const valueOf = (name: string) => Number(fields[fields.indexOf(name) + 1])
-  return {
-    jobId: jobId(id),
-    priority: ownPriority(valueOf('priority')),
-    attempts: valueOf('data'),
-    stalls: fields.includes('stc') ? valueOf('stc') : 0,
-  }
+function batches<T>(items: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(items.length / LARGEST_BATCH) }, (_, n) => items.slice(n * LARGEST_BATCH, (n + 1) * LARGEST_BATCH))
 }

@@ -1,4 +1,4 @@
-import { RedisConnection } from 'bullmq'
+import type { RedisConnection } from 'bullmq'
 import { XCoreError } from '../../errors/index.ts'
 import { jobId } from '../../event-log/ids.ts'
 import type { JobId, PluginName } from '../../event-log/ids.ts'
@@ -7,6 +7,7 @@ import type { Logger } from '../../telemetry/logger.ts'
 import type { Queue, QueueEntry, RetryEntry } from '../port.ts'
 import { createWake } from '../wake.ts'
 import type { Wake, WakeChannel } from '../wake.ts'
+import { BatchConnection } from './batch-scripts.ts'
 import { checkServer, connect } from './check-server.ts'
 import { createClaiming } from './claiming.ts'
 import { createClient } from './client.ts'
@@ -78,10 +79,6 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
         'Redis is out of memory: jobs that would run last were taken off it, and are put back once there is room; raise its maxmemory',
       )
     },
-    giveBack: (plugin, jobs) =>
-      queueOf(plugin)
-        .putBack(jobs)
-        .catch((err: unknown) => logger.debug({ err, plugin }, 'jobs that nobody claimed could not be put back; they are found as lost')),
   })
   const timers: NodeJS.Timeout[] = []
   let connection: RedisConnection | undefined
@@ -189,7 +186,7 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
       })
       if (subscriber !== undefined) await connect(subscriber, redis)
       await ownChannel?.start()
-      connection = new RedisConnection(client, { shared: true, blocking: false, skipVersionCheck: true })
+      connection = new BatchConnection(client, { shared: true, blocking: false, skipVersionCheck: true })
       connection.on('error', () => {})
       await connection.client
       options.onAvailable?.(true)
@@ -200,7 +197,6 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
     async stop() {
       stopped = true
       for (const timer of timers) clearInterval(timer)
-      if (client.status === 'ready') await claiming.stop()
       await wake?.stop()
       await working
       connection = undefined
@@ -240,9 +236,7 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
 
     async settled(done, retries) {
       try {
-        await byPlugin(held.take(done), async (queue, own) => {
-          if (await claiming.finish(queue, own)) wake?.local([queue.plugin])
-        })
+        await byPlugin(held.take(done), (queue, own) => claiming.finish(queue, own))
         await putBack(retries, 1)
       } catch (err) {
         logger.warn(
