@@ -21,7 +21,7 @@ const looped = (name: Original, loop: string) => {
   const lua = `local one = function(KEYS, ARGV)\n${content}\nend
 local message = function(e) return type(e) == 'table' and e.err or tostring(e) end
 ${loop}`
-  return { name: `${name}Many`, content: lua, keys }
+  return { name: many(name), content: lua, keys }
 }
 
 /** ARGV: those of one call, and how many jobs. Answers with id, priority, data and stalls of each. */
@@ -64,24 +64,29 @@ for at = 1, #ARGV, 3 do
 end
 return 0`
 
-export const TAKE_MANY = 'moveToActiveMany'
-export const FINISH_MANY = 'moveToFinishedMany'
+const BATCH_SCRIPTS = new Map(
+  [looped('moveToActive', TAKE), looped('moveToFinished', FINISH), looped('addPrioritizedJob', ADD), looped('addDelayedJob', ADD)].map(
+    (script) => [script.name, script],
+  ),
+)
 
-const BATCH_SCRIPTS = {
-  take: looped('moveToActive', TAKE),
-  finish: looped('moveToFinished', FINISH),
-  addPrioritized: looped('addPrioritizedJob', ADD),
-  addDelayed: looped('addDelayedJob', ADD),
+/** The name of BullMQ's script for one job becomes that for many. */
+export function many(script: string): string {
+  return `${script}Many`
 }
 
-/** How many of the arguments of `moveToFinished` are keys; the rest are its ARGV. */
-export const FINISH_KEYS = BATCH_SCRIPTS.finish.keys
+/** How many of the arguments of BullMQ's script are keys; the rest are its ARGV. */
+export function keyCount(script: string): number {
+  const known = BATCH_SCRIPTS.get(many(script))
+  if (known === undefined) throw new Error(`${script} is not a script that runs in batches`)
+  return known.keys
+}
 
 /** A connection of BullMQ that knows these scripts too. */
 export class BatchConnection extends RedisConnection {
   protected override loadCommands(...[version]: Parameters<RedisConnection['loadCommands']>): void {
     super.loadCommands(version)
-    super.loadCommands(version, BATCH_SCRIPTS)
+    super.loadCommands(version, Object.fromEntries(BATCH_SCRIPTS))
   }
 }
 

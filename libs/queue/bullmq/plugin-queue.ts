@@ -3,7 +3,7 @@ import type { RedisConnection } from 'bullmq'
 import { jobId } from '../../event-log/ids.ts'
 import type { JobId, PluginName } from '../../event-log/ids.ts'
 import { bullPriority, ownPriority } from './priority.ts'
-import { FINISH_KEYS, FINISH_MANY, LARGEST_BATCH, TAKE_MANY } from './batch-scripts.ts'
+import { LARGEST_BATCH, keyCount, many } from './batch-scripts.ts'
 import type { RedisClient } from './client.ts'
 
 /** A job to be put on the queue. `attempts`: how many of its attempts had ended by then. */
@@ -80,7 +80,7 @@ export class PluginQueue {
   /** Adds those that are not on the queue yet, in order. */
   async add(pointers: readonly Pointer[]): Promise<void> {
     const now = Date.now()
-    await this.#scripts.addJobs(pointers.map((pointer) => ({ job: jobOf(pointer, now), jobId: pointer.jobId })))
+    await Promise.all(batches(pointers).map((batch) => this.#scripts.add(batch.map((pointer) => jobOf(pointer, now)))))
   }
 
   /** Takes the next due jobs, at most `limit`, which is at most `LARGEST_BATCH`. */
@@ -139,9 +139,16 @@ export class PluginQueue {
   }
 }
 
+interface ScriptCall {
+  readonly script: string
+  readonly args: readonly unknown[]
+}
+
 class Scripts extends RedisQueueBackend {
   /** All that BullMQ's script needs to know of a job is its id. */
   readonly #template: Job
+  /** While BullMQ's code is asked for the arguments of scripts instead of running them. */
+  #calls: ScriptCall[] | undefined
 
   constructor({ plugin, prefix, client, connection, lockMs, stalledCheckMs }: PluginQueueOptions) {
     const keys = new QueueKeys(prefix)
@@ -151,12 +158,26 @@ class Scripts extends RedisQueueBackend {
     this.#template = new Job(new Queue(name, { connection: client, prefix, skipMetasUpdate: true }, () => this), 'job', null)
   }
 
+  async add(jobs: readonly ReturnType<typeof jobOf>[]): Promise<void> {
+    const client = await this.client
+    const calls = this.#collected(() => {
+      for (const job of jobs) void this.addJobToTransaction(client, job, job.id)
+    })
+    await Promise.all(
+      [...Map.groupBy(calls, (call) => call.script)].map(([script, own]) => {
+        const keys = own[0]?.args.slice(0, keyCount(script)) ?? []
+        const each = own.flatMap((call) => call.args.slice(keys.length))
+        return this.execCommand(client, many(script), [...keys, ...each])
+      }),
+    )
+  }
+
   // BullMQ itself fetches a next job with the options that finish one, so they serve here as well.
   async take(token: string, limit: number): Promise<Taken[]> {
     const { wait, active, prioritized, events, stalled, limiter, delayed, paused, meta, pc, marker } = this.keys
     const keys = [wait, active, prioritized, events, stalled, limiter, delayed, paused, meta, pc, marker]
     const [, timestamp, , , , , prefix, options] = this.#finishing(token).args
-    const found: unknown = await this.execCommand(await this.client, TAKE_MANY, [...keys, prefix, timestamp, options, limit])
+    const found: unknown = await this.execCommand(await this.client, many('moveToActive'), [...keys, prefix, timestamp, options, limit])
     return Array.isArray(found) ? found.map(takenOf) : []
   }
 
@@ -167,14 +188,31 @@ class Scripts extends RedisQueueBackend {
       if (args.length === 0) args.push(...keys)
       args.push(...shared, jobs.length, ...jobs.map((job) => job.jobId))
     }
-    const refused: unknown = await this.execCommand(await this.client, FINISH_MANY, args)
+    const refused: unknown = await this.execCommand(await this.client, many('moveToFinished'), args)
     return Array.isArray(refused) ? refused.map(jobId) : []
+  }
+
+  override execCommand(...[client, script, args]: Parameters<RedisQueueBackend['execCommand']>): unknown {
+    return this.#calls === undefined ? super.execCommand(client, script, args) : this.#calls.push({ script, args })
+  }
+
+  /** The scripts that `ask` would run, which it must do before it returns. */
+  #collected(ask: () => void): ScriptCall[] {
+    const calls: ScriptCall[] = []
+    this.#calls = calls
+    try {
+      ask()
+    } finally {
+      this.#calls = undefined
+    }
+    return calls
   }
 
   /** What BullMQ's script gets to finish a job that is held by this token; its id and its own key are still to be filled in. */
   #finishing(token: string): { keys: unknown[]; args: unknown[] } {
     const both: unknown[] = this.moveToCompletedArgs(this.#template, '', true, token, false)
-    return { keys: both.slice(0, FINISH_KEYS), args: both.slice(FINISH_KEYS) }
+    const keys = keyCount('moveToFinished')
+    return { keys: both.slice(0, keys), args: both.slice(keys) }
   }
 
   async replace(job: ReturnType<typeof jobOf>, token: string): Promise<void> {
