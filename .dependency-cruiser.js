@@ -7,7 +7,7 @@
 const TESTS = '[.]test[.]ts$|(^|/)testing/|^(test|bench)/'
 const layers = [
   { name: 'errors', path: '^libs/errors/' },
-  { name: 'foundation', path: '^libs/(postgres|telemetry|config)/' },
+  { name: 'foundation', path: '^libs/(postgres|redis|telemetry|config)/' },
   { name: 'ports', path: '^libs/(event-log|queue|manifest)/' },
   { name: 'use-cases', path: '^libs/(engine|plugin-host|services)/' },
   { name: 'apps', path: '^apps/' },
@@ -43,9 +43,9 @@ export default {
     },
     {
       name: 'queue-engines-only-in-adapters',
-      comment: 'Nothing outside libs/queue may know which engine runs; the cache has a Redis client of its own.',
+      comment: 'Nothing outside libs/queue may know which engine runs; clients of Redis are made in libs/redis.',
       severity: 'error',
-      from: { path: '^(apps|libs|plugins)/', pathNot: `^libs/queue/|^libs/services/cache/redis/|${TESTS}` },
+      from: { path: '^(apps|libs|plugins)/', pathNot: `^libs/queue/|^libs/redis/|^libs/services/cache/redis/|${TESTS}` },
       to: { path: 'node_modules/(pg-boss|bullmq|ioredis)/' },
     },
     {

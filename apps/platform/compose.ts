@@ -21,6 +21,7 @@ import type { CacheStore } from '../../libs/services/cache/index.ts'
 import { createScheduleRegistry, runScheduler } from '../../libs/services/scheduler/index.ts'
 import type { ScheduleRegistry } from '../../libs/services/scheduler/index.ts'
 import { createPostgresCacheStore, sweepCache } from '../../libs/services/cache/postgres/store.ts'
+import { shownAddress } from '../../libs/redis/client.ts'
 import { createRedisCacheStore } from '../../libs/services/cache/redis/store.ts'
 import { createDbService } from '../../libs/services/db/service.ts'
 import { filesService } from '../../libs/services/files/index.ts'
@@ -87,7 +88,7 @@ export async function openPlatform(stack: AsyncDisposableStack, options: Platfor
 
   const denials = createDenialLog({ database, metrics, logger, ids: randomIds, now: Date.now })
   stack.defer(() => denials.drained())
-  const cache = await openCache(stack, config.redis.url, database, logger)
+  const cache = await openCache(stack, config.redis, database, logger)
   const db = createDbService({ url, database, stager: () => engine.transactions, logger })
   stack.defer(() => db.close())
   const host = createPluginHost({
@@ -165,9 +166,10 @@ function openDatabase(stack: AsyncDisposableStack, options: Parameters<typeof cr
 }
 
 /** Redis when there is one, else a table of Postgres. That Redis is away at the start is told, and does not keep XCore from starting. */
-async function openCache(stack: AsyncDisposableStack, redisUrl: string | null, database: Database, logger: Logger): Promise<CacheStore> {
-  if (redisUrl === null) return createPostgresCacheStore(database)
-  const store = createRedisCacheStore({ url: redisUrl, logger })
+async function openCache(stack: AsyncDisposableStack, redis: Config['redis'], database: Database, logger: Logger): Promise<CacheStore> {
+  const { url } = redis
+  if (url === null) return createPostgresCacheStore(database)
+  const store = createRedisCacheStore({ redis: { ...redis, url }, logger })
   stack.defer(() => store.close())
   await store.ready().catch((err: unknown) => logger.warn({ err }, 'The cache cannot be reached yet; it is tried again at each use'))
   return store
@@ -246,11 +248,11 @@ async function openBullmq(
 
 /** Whether the configured Redis is there and fit; returns what it is. Throws XCoreError `queue_unavailable`, `queue_unsuitable`. */
 export async function probeRedis(redis: Config['redis'] & { readonly url: string }): Promise<string> {
-  const [{ createClient, shownAddress }, { checkServer, connect }] = await Promise.all([
-    import('../../libs/queue/bullmq/client.ts'),
+  const [{ queueClient }, { checkServer, connect }] = await Promise.all([
+    import('../../libs/queue/bullmq/connection.ts'),
     import('../../libs/queue/bullmq/check-server.ts'),
   ])
-  const client = createClient(redis, 'commands')
+  const client = queueClient(redis, 'commands')
   try {
     await connect(client, redis)
     return `Redis ${await checkServer(client, redis)} at ${shownAddress(redis)}`

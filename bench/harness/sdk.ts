@@ -7,6 +7,7 @@ import { parseManifest } from '../../libs/manifest/index.ts'
 import { createPermissions, createPluginHost } from '../../libs/plugin-host/index.ts'
 import { MemoryPlatform } from '../../libs/plugin-host/testing/memory-platform.ts'
 import { PluginCache } from '../../libs/services/cache/index.ts'
+import { REDIS_DEFAULTS } from '../../libs/redis/settings.ts'
 import { createRedisCacheStore } from '../../libs/services/cache/redis/store.ts'
 import { openBoth } from '../xcore/processes.ts'
 import type { BenchOptions } from './options.ts'
@@ -67,7 +68,7 @@ function permissionCheck(rounds: number): number {
 /** Alternating, so that both meet the same machine. */
 async function cacheGet(url: string, rounds: number): Promise<{ readonly ratio: number; readonly microseconds: number }> {
   const bare = new Redis(url)
-  const store = createRedisCacheStore({ url, logger: silent })
+  const store = createRedisCacheStore({ redis: { ...REDIS_DEFAULTS, url }, logger: silent })
   try {
     const cache = new PluginCache({ plugin: 'bench', store, permissions: permissions() })
     const value = { id: 7, name: 'Ada', tags: ['a', 'b'] }

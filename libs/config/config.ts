@@ -20,6 +20,8 @@ export interface Config {
     /** Further nodes of a cluster, or further sentinels: `host:port`. */
     readonly nodes: readonly string[]
     readonly sentinelName: string
+    /** With TLS: certificates that are trusted. null: those that Node trusts. */
+    readonly caFile: string | null
     /** Begins all keys in Redis. */
     readonly prefix: string
   }

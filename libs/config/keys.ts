@@ -62,7 +62,13 @@ export const KEYS = {
     expected: 'a postgres:// or postgresql:// URL',
     secret: true,
   },
-  'redis.url': { ...plain, env: 'REDIS_URL', schema: S.redis.properties.url, expected: 'a redis:// or rediss:// URL', secret: true },
+  'redis.url': {
+    ...plain,
+    env: 'REDIS_URL',
+    schema: S.redis.properties.url,
+    expected: 'a redis:// or rediss:// URL, at its end a database number if any',
+    secret: true,
+  },
   'redis.topology': {
     ...plain,
     env: 'XCORE_REDIS_TOPOLOGY',
@@ -84,6 +90,13 @@ export const KEYS = {
     schema: S.redis.properties.sentinel_name,
     expected: 'the name of the master that Sentinel watches',
     default: 'mymaster',
+  },
+  'redis.ca_file': {
+    ...plain,
+    env: 'XCORE_REDIS_CA_FILE',
+    schema: S.redis.properties.ca_file,
+    expected: 'the path of a file',
+    path: true,
   },
   'redis.prefix': {
     ...plain,

@@ -13,6 +13,11 @@ const closed = { additionalProperties: false } as const
 const Port = Type.Integer({ minimum: 0, maximum: 65_535 })
 // Names, `*`, `[*]`, `[0]` and `["any name"]`: what pino can follow.
 const REDACT_PATH = '^(\\*|[A-Za-z_$][\\w$]*|\\[(\\*|\\d+|"[^"]+")\\])(\\.(\\*|[A-Za-z_$][\\w$]*)|\\[(\\*|\\d+|"[^"]+")\\])*$'
+// What follows the host is the number of a database.
+const RedisUrl = Type.Refine(
+  Type.String({ pattern: '^rediss?://.' }),
+  (text) => URL.canParse(text) && /^\/?\d*$/.test(new URL(text).pathname),
+)
 const Path = Type.String({ minLength: 1 })
 
 const ApiKeySetting = Type.Object(
@@ -42,9 +47,10 @@ export const SETTINGS = Type.Object(
     database: Type.Object({ url: Type.Union([Type.Null(), Type.String({ pattern: '^postgres(ql)?://.' })]) }, closed),
     redis: Type.Object(
       {
-        url: Type.Union([Type.Null(), Type.String({ pattern: '^rediss?://.' })]),
+        url: Type.Union([Type.Null(), RedisUrl]),
         topology: Type.Enum([...REDIS_TOPOLOGIES]),
         nodes: Type.Array(Type.String({ pattern: '^(\\[[0-9a-fA-F:]+\\]|[^:/@\\s]+):[0-9]{1,5}$' })),
+        ca_file: Type.Union([Type.Null(), Path]),
         sentinel_name: Type.String({ minLength: 1 }),
         prefix: Type.String({ pattern: '^[A-Za-z0-9_.-]{1,64}$' }),
       },

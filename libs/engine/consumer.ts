@@ -86,7 +86,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     const plugin = options.plugins.find(name)
     if (plugin === undefined) return
     concurrency = plugin.limits.concurrency
-    const room = Math.min(seats.room(), LARGEST_CLAIM, UNSETTLED_ALLOWANCE + plugin.limits.concurrency - held.size)
+    const total = plugin.limits.totalConcurrency ?? LARGEST_CLAIM
+    const room = Math.min(seats.room(), total, LARGEST_CLAIM, UNSETTLED_ALLOWANCE + plugin.limits.concurrency - held.size)
     if (room <= 0 || (another && room < LARGEST_CLAIM / 2)) return
     claiming++
     seats.reserve(room)
@@ -101,7 +102,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
     try {
       const granted = await lease(plugin, room)
       if (granted === 0) return
-      const claims = await queue.claim(name, granted)
+      const claims = await queue.claim(name, granted, plugin.limits.totalConcurrency ?? undefined)
       plenty = claims.length === granted
       if (plenty) hopeful = true
       if (claims.length < granted) await giveBack(plugin, granted - claims.length)
@@ -238,7 +239,8 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   }
 
   function gauge(): void {
-    metrics.workerSlots.set({ plugin: name }, options.plugins.find(name)?.limits.concurrency ?? 0)
+    const limits = options.plugins.find(name)?.limits
+    metrics.workerSlots.set({ plugin: name }, Math.min(limits?.concurrency ?? 0, limits?.totalConcurrency ?? Infinity))
     metrics.workerSlotsBusy.set({ plugin: name }, seats.taken)
   }
 

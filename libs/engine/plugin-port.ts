@@ -50,6 +50,8 @@ export type Acceptance =
 export interface PluginLimits {
   /** How many jobs of this plugin run at once in one process. */
   readonly concurrency: number
+  /** How many run at once over all processes. Default null: no limit. */
+  readonly totalConcurrency?: number | null
   /** null: no limit. Shared by all processes. */
   readonly rateLimit: { readonly calls: number; readonly periodSeconds: number } | null
 }

@@ -16,6 +16,7 @@ permissions:
 env: {SECRET_KEY: hush}
 envconfiguration: {inject: true}
 resources: {rate_limit: {calls: 5, period_seconds: 2}}
+total_concurrency: 2
 config: {camelKey: {innerKey: 1}}
 http: {auth: required}
 allowed_callers: [till]
@@ -32,7 +33,7 @@ describe('describeManifest', () => {
       'May not do anything with net:*.',
       'May do anything with dbs.x.',
       'Everything else is denied; the first line that matches decides.',
-      'Each job has 10 s and priority 50; at most 10 run at once in a process.',
+      'Each job has 10 s and priority 50; at most 10 run at once in a process, 2 over all.',
       'A job that throws is tried up to 3 times, the pauses growing from 1 s to at most 300 s.',
       'At most 5 calls in 2 s.',
       'Its process may use 128 MB of memory and 50 MB of disk.',
@@ -57,6 +58,7 @@ test('manifestForDisplay has the keys of plugin.yaml and no value of env', () =>
   const shown = manifestForDisplay(FULL)
   assert.doesNotMatch(JSON.stringify(shown), /hush/)
   assert.deepEqual(shown['env'], ['SECRET_KEY'])
+  assert.equal(shown['total_concurrency'], 2)
   assert.deepEqual(shown['envconfiguration'], { inject: true, env_file: '.env' })
   assert.deepEqual(shown['resources'], {
     timeout_seconds: 10,

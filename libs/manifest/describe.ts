@@ -37,11 +37,11 @@ function rule({ resource, actions: verbs, effect }: Permission): string {
   return `${effect === 'allow' ? 'May' : 'May not'} ${verbs.includes('*') ? 'do anything with' : verbs.join(' or ')} ${resource}.`
 }
 
-function limits({ resources, runtime, concurrency, priority, executionMode }: Manifest): string[] {
+function limits({ resources, runtime, concurrency, totalConcurrency, priority, executionMode }: Manifest): string[] {
   const { timeoutSeconds, rateLimit, maxMemoryMb, maxDiskMb } = resources
   const { maxAttempts, backoffSeconds, maxBackoffSeconds } = runtime.retry
   return [
-    `Each job has ${timeoutSeconds} s and priority ${priority}; at most ${concurrency} run at once in a process.`,
+    `Each job has ${timeoutSeconds} s and priority ${priority}; at most ${concurrency} run at once in a process${totalConcurrency === null ? '' : `, ${totalConcurrency} over all`}.`,
     maxAttempts === 1
       ? 'A job that throws is not tried again.'
       : `A job that throws is tried up to ${maxAttempts} times, the pauses growing from ${backoffSeconds} s to at most ${maxBackoffSeconds} s.`,

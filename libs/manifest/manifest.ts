@@ -29,6 +29,8 @@ export interface Manifest {
   readonly sandbox: SandboxSettings
   /** Jobs of the plugin that run at once in one process. */
   readonly concurrency: number
+  /** Jobs of the plugin that run at once over all processes; null: as many as their processes run. */
+  readonly totalConcurrency: number | null
   /** 0–100, higher first: of the jobs that come without one. */
   readonly priority: number
   /** The plugin's own settings, handed to it as `ctx.config`. */

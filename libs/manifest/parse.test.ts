@@ -53,6 +53,7 @@ describe('a manifest that fits', () => {
       filesystem: { allowedPaths: ['data/'], deniedPaths: ['src/'] },
       sandbox: { prewarm: false, idleSeconds: 300, maxJobs: 1_000_000 },
       concurrency: 10,
+      totalConcurrency: null,
       priority: 50,
       config: {},
       http: { auth: 'public' },
@@ -86,6 +87,7 @@ runtime:
   health_check: {enabled: false, interval_seconds: 5, timeout_seconds: 1}
 filesystem: {allowed_paths: [data/, tmp/], denied_paths: []}
 concurrency: 3
+total_concurrency: 5
 priority: 0
 config: {list: [1, null, {deep: true}]}
 http: {auth: required}
@@ -117,6 +119,7 @@ actions:
     assert.deepEqual(manifest.runtime.healthCheck, { enabled: false, intervalSeconds: 5, timeoutSeconds: 1 })
     assert.deepEqual(manifest.config, { list: [1, null, { deep: true }] })
     assert.deepEqual(manifest.allowedCallers, ['billing', 'shop_*'])
+    assert.deepEqual([manifest.concurrency, manifest.totalConcurrency], [3, 5])
     assert.deepEqual(manifest.actions, {
       slow: { timeoutSeconds: 600, priority: 100, retry: { maxAttempts: 9, backoffSeconds: 0, maxBackoffSeconds: 60 }, replay: 'unsafe' },
       plain: { timeoutSeconds: 0.5, priority: 0, retry: { maxAttempts: 1, backoffSeconds: 0, maxBackoffSeconds: 60 }, replay: 'safe' },
@@ -292,6 +295,7 @@ describe('a key with a wrong value is refused with line, expectation and finding
     ],
     'zero concurrency': ['concurrency: 0', /concurrency: expected a whole number from 1 to 10000, found 0/],
     concurrency: ['concurrency: 10001', /found 10001/],
+    'zero in total': ['total_concurrency: 0', /total_concurrency: expected a whole number from 1 to 10000, found 0/],
     priority: ['priority: 101', /priority: expected a whole number from 0 to 100, found 101/],
     'negative priority': ['priority: -1', /found -1/],
     config: ['config: [1]', /config: expected a mapping, found a list/],

@@ -93,6 +93,7 @@ function withDefaults(written: WrittenManifest, text: ManifestText, file: string
       maxJobs: written.sandbox?.max_jobs ?? 1_000_000,
     },
     concurrency: written.concurrency ?? 10,
+    totalConcurrency: written.total_concurrency ?? null,
     priority,
     config: objectAt(text.value, 'config'),
     http: { auth: written.http?.auth ?? 'public' },

@@ -166,6 +166,7 @@ export const ManifestSchema = Type.Object(
       ),
     ),
     concurrency: Type.Optional(whole(1, 10_000)),
+    total_concurrency: Type.Optional(whole(1, 10_000)),
     priority: Type.Optional(Priority),
     config: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
     http: Type.Optional(Type.Object({ auth: Type.Optional(Type.Enum(['required', 'public'])) }, closed)),

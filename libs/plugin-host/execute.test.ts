@@ -89,6 +89,7 @@ test('settings: the manifest of the action over the plugin’s own', async () =>
 version: 1.0.0
 priority: 10
 concurrency: 3
+total_concurrency: 2
 resources: {timeout_seconds: 20, rate_limit: {calls: 5, period_seconds: 2}}
 runtime: {retry: {max_attempts: 7}}
 actions: {fast: {timeout_seconds: 1, priority: 99, retry: {max_attempts: 1}}}
@@ -107,7 +108,7 @@ actions: {fast: {timeout_seconds: 1, priority: 99, retry: {max_attempts: 1}}}
     const { timeoutSeconds, priority, retry } = tuned.settings(kind, name)
     return [timeoutSeconds, priority, retry.maxAttempts]
   }
-  assert.deepEqual(tuned.limits, { concurrency: 3, rateLimit: { calls: 5, periodSeconds: 2 } })
+  assert.deepEqual(tuned.limits, { concurrency: 3, totalConcurrency: 2, rateLimit: { calls: 5, periodSeconds: 2 } })
   assert.deepEqual(brief('action', 'fast'), [1, 99, 1])
   assert.deepEqual(brief('action', 'constructor'), [20, 10, 7])
   assert.deepEqual(brief('event', 'fast'), [20, 10, 7])

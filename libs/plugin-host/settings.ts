@@ -14,5 +14,6 @@ export function jobSettings(manifest: Manifest, kind: JobKind, name: string, sub
 }
 
 export function pluginLimits(manifest: Manifest): PluginLimits {
-  return { concurrency: manifest.concurrency, rateLimit: manifest.resources.rateLimit }
+  const { concurrency, totalConcurrency, resources } = manifest
+  return { concurrency, totalConcurrency, rateLimit: resources.rateLimit }
 }

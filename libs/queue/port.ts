@@ -30,9 +30,10 @@ export interface Queue {
 
   /**
    * Takes up to `limit` due jobs of one plugin: highest priority first, then oldest. Each is held by this process until it is
-   * acknowledged, retried or released, or until its heartbeat is missed.
+   * acknowledged, retried or released, or until its heartbeat is missed. With `total` it takes so few that no more than that many
+   * of the plugin's jobs are held over all processes.
    */
-  claim(plugin: PluginName, limit: number): Promise<Claim[]>
+  claim(plugin: PluginName, limit: number, total?: number): Promise<Claim[]>
   /** Calls `listener` when jobs of the plugin may have become due (a hint: the claim may still find none). */
   onReady(plugin: PluginName, listener: () => void): () => void
   /** Says that this process still works on these. */

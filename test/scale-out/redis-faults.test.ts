@@ -39,6 +39,8 @@ describe('Redis fails', NEEDS_REDIS, () => {
     const logs = [...api.lines, ...worker.lines].join('\n')
     assert.match(logs, /Redis had forgotten jobs that run here/)
     assert.match(logs, /put on the queue again/)
+    const metrics = (await Promise.all([api, worker].map(async ({ url }) => (await fetch(`${url}/metrics`)).text()))).join('\n')
+    assert.match(metrics, /^xcore_queue_restored_total\{plugin="probe"\} [1-9]/m)
   })
 
   test('Redis is stopped and comes back empty: the api goes on accepting, everything runs afterwards', async () => {
@@ -57,6 +59,13 @@ describe('Redis fails', NEEDS_REDIS, () => {
     await until('the metric tells', async () => /^xcore_queue_available 0$/m.test(await (await fetch(`${api.url}/metrics`)).text()))
     const ready: unknown = await (await fetch(`${api.url}/readyz?verbose`)).json()
     assert.match(JSON.stringify(ready), /cannot be reached: jobs are accepted and wait/)
+    // What waits is counted and listed by Postgres; which of it runs nobody can tell.
+    const { queues } = Object(await (await fetch(`${api.url}/admin/queues`)).json())
+    assert.ok(queues[0].waiting > 100, JSON.stringify(queues))
+    const listed = Object(await (await fetch(`${api.url}/jobs?state=queued&limit=5`)).json())
+    assert.equal(listed.jobs.length, 5)
+    const active = await fetch(`${api.url}/jobs?state=active`)
+    assert.deepEqual([active.status, Object(await active.json()).code], [503, 'queue_unavailable'])
     // Reading jobs works without the queue, too.
     assert.equal((await fetch(`${api.url}/jobs/${String(waited.body['job_id'])}`)).status, 200)
     await new Promise((resolve) => setTimeout(resolve, 10_000 - Math.min(9_000, performance.now() - started)))
@@ -64,22 +73,28 @@ describe('Redis fails', NEEDS_REDIS, () => {
     await allEnd(at, 302, 'succeeded', 90)
   })
 
-  test('Redis is out of memory: the api goes on accepting, everything runs in the end', async () => {
+  test('Redis is out of memory: the api goes on accepting; once there is room everything runs', async () => {
     await using at = await ground()
     const api = await at.api()
     const redis = new Redis(at.redis.url)
     try {
       await call(api.url, 'ping')
       await until('Redis has its mark', async () => (await redis.hget('xcore:{probe}:meta', 'xcore')) !== null)
-      const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1])
-      await redis.config('SET', 'maxmemory', String(used + 1_000_000))
-      for (let batch = 0; batch < 20; batch++) await submit(api.url, 'ping', 150)
+      await submit(api.url, 'ping', 100)
+      await redis.set('ballast', Buffer.alloc(25_000_000))
+      await redis.config('SET', 'maxmemory', '20000000')
+      await submit(api.url, 'ping', 200)
       await api.line((line) => line.includes('could not be put on the queue') && line.includes('OOM'))
-      assert.ok((await redis.zcard('xcore:{probe}:prioritized')) < 3_000)
+      await api.line((line) => line.includes('nearly out of memory'))
+      assert.equal(await redis.zcard('xcore:{probe}:prioritized'), 101)
+      // What waits in Postgres alone is counted, too.
+      const { queues } = Object(await (await fetch(`${api.url}/admin/queues`)).json())
+      assert.deepEqual([queues[0].plugin, queues[0].waiting, queues[0].active], ['probe', 301, 0])
       const worker = await at.worker()
-      await allEnd(at, 3_001, 'succeeded', 100).catch((error: unknown) => {
-        throw new Error(worker.lines.join('\n'), { cause: error })
-      })
+      await worker.line((line) => line.includes('Redis is out of memory: jobs that would run last'))
+      await redis.del('ballast')
+      await allEnd(at, 301)
+      assert.match([...api.lines, ...worker.lines].join('\n'), /put on the queue again/)
     } finally {
       redis.disconnect()
     }

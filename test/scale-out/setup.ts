@@ -19,6 +19,11 @@ export default class Probe extends TrustedBase {
   override actions = {
     ping: action({ handler: async (payload) => ok({ pid: process.pid, n: payload.n ?? 0 }) }),
     work: action({ handler: async (payload, job) => { await wait(payload.ms ?? 20, job.signal); return ok({ pid: process.pid }) } }),
+    cached: action({ handler: async () => {
+      const cache = this.getService('cache')
+      await cache.mset({ a: 1, b: 2 })
+      return ok({ found: await cache.mget(['a', 'b']), keys: (await cache.keys('*')).length })
+    } }),
     flaky: action({ handler: async (_payload, job) => { if (job.attempt < 2) throw new Error('not yet'); return ok() } }),
     hold: action({ handler: async (_payload, job) => {
       if (process.env.XCORE_TEST_HOLD === 'yes') await wait(600_000, job.signal)
@@ -91,8 +96,8 @@ export async function call(
 }
 
 /** Submits that many at the same time; all are accepted. */
-export async function submit(url: string, action: string, count: number, payload: object = {}): Promise<string[]> {
-  const answers = await Promise.all(Array.from({ length: count }, (_, n) => call(url, action, { payload: { n, ...payload } })))
+export async function submit(url: string, action: string, count: number, payload: object = {}, plugin = 'probe'): Promise<string[]> {
+  const answers = await Promise.all(Array.from({ length: count }, (_, n) => call(url, action, { payload: { n, ...payload }, plugin })))
   for (const { status, body } of answers) assert.equal(status, 202, JSON.stringify(body))
   return answers.map(({ body }) => String(body['job_id']))
 }

@@ -1,20 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { testDatabase } from '../../libs/postgres/testing/index.ts'
 import { NEEDS_REDIS, startRedisServer } from '../../libs/queue/bullmq/testing/redis-server.ts'
 import { runCli, testFolder } from '../cli-process.ts'
+import { oldRedis } from './old-redis.ts'
+import { refused } from './refused.ts'
 import { PROBE, call, ground } from './setup.ts'
-
-async function refused(env: Record<string, string>): Promise<{ code: number | null; stderr: string }> {
-  await using folder = await testFolder()
-  await folder.write(PROBE)
-  await using database = await testDatabase()
-  const { code, stderr } = await runCli(['worker'], {
-    cwd: folder.path,
-    env: { XCORE_WORKER_METRICS_PORT: '0', DATABASE_URL: database.url, ...env },
-  })
-  return { code, stderr }
-}
 
 describe('what is wrong with Redis is said at the start', NEEDS_REDIS, () => {
   test('nobody there', async () => {
@@ -29,6 +19,18 @@ describe('what is wrong with Redis is said at the start', NEEDS_REDIS, () => {
     const { code, stderr } = await refused({ REDIS_URL: redis.url })
     assert.equal(code, 1)
     assert.match(stderr, /expected maxmemory-policy noeviction, found allkeys-lru.*CONFIG SET maxmemory-policy noeviction/s)
+  })
+
+  test('a version that is too old, also to the doctor', async () => {
+    await using redis = await oldRedis('5.0.14')
+    const { code, stderr } = await refused({ REDIS_URL: redis.url })
+    assert.equal(code, 1)
+    assert.match(stderr, /Redis at 127\.0\.0\.1:\d+: expected Redis 6\.2 or newer, found version 5\.0\.14\. Upgrade Redis/)
+    await using folder = await testFolder()
+    await folder.write(PROBE)
+    const doctor = await runCli(['doctor'], { cwd: folder.path, env: { REDIS_URL: redis.url } })
+    assert.notEqual(doctor.code, 0)
+    assert.match(doctor.stdout, /expected Redis 6\.2 or newer, found version 5\.0\.14/)
   })
 
   test('wrong credentials, and the right ones with a user and a database number', async () => {

@@ -4,12 +4,12 @@ import { Queue, Worker } from 'bullmq'
 import type { Job } from 'bullmq'
 import { jobId, pluginName } from '../../event-log/ids.ts'
 import type { JobId } from '../../event-log/ids.ts'
+import type { RedisClient } from '../../redis/client.ts'
+import { REDIS_DEFAULTS } from '../../redis/settings.ts'
 import { BatchConnection, LARGEST_BATCH } from './batch-scripts.ts'
-import { createClient } from './client.ts'
-import type { RedisClient } from './client.ts'
+import { queueClient } from './connection.ts'
 import { PluginQueue } from './plugin-queue.ts'
 import { bullPriority } from './priority.ts'
-import { REDIS_DEFAULTS } from './settings.ts'
 import { NEEDS_REDIS, startRedisServer } from './testing/redis-server.ts'
 
 const LOCK_MS = 30_000
@@ -25,7 +25,7 @@ const LATER = idOf(500)
 async function twoQueues() {
   await using stack = new AsyncDisposableStack()
   const server = stack.use(await startRedisServer())
-  const client = createClient({ ...REDIS_DEFAULTS, url: server.url }, 'commands')
+  const client = queueClient({ ...REDIS_DEFAULTS, url: server.url }, 'commands')
   await client.connect()
   stack.defer(() => client.disconnect())
   const connection = new BatchConnection(client, { shared: true, blocking: false })
@@ -68,7 +68,7 @@ describe('batches of BullMQ’s scripts', NEEDS_REDIS, () => {
       claimed.map((job) => job.jobId),
       taken.map((job) => job.id),
     )
-    assert.deepEqual(claimed[0], { jobId: IDS[0], priority: PRIORITY, attempts: 0, stalls: 0 })
+    assert.deepEqual(claimed[0], { jobId: IDS[0], priority: PRIORITY, attempts: 0, stalls: 0, token: 't' })
     assert.deepEqual(await contentOf(client, MANY), await contentOf(client, SINGLE))
 
     for (const job of taken) await job.moveToCompleted('', 't', false)
@@ -98,7 +98,7 @@ describe('batches of BullMQ’s scripts', NEEDS_REDIS, () => {
   test('a batch that asks for more than there is brings what there is', async () => {
     await using at = await twoQueues()
     await at.many.add([{ jobId: idOf(1), priority: PRIORITY, runAt: null, attempts: 2 }])
-    assert.deepEqual(await at.many.take('t', LARGEST_BATCH), [{ jobId: idOf(1), priority: PRIORITY, attempts: 2, stalls: 0 }])
+    assert.deepEqual(await at.many.take('t', LARGEST_BATCH), [{ jobId: idOf(1), priority: PRIORITY, attempts: 2, stalls: 0, token: 't' }])
     assert.deepEqual(await at.many.take('t', LARGEST_BATCH), [])
   })
 })

@@ -1,21 +1,24 @@
 import { XCoreError, messageOf } from '../../errors/index.ts'
 import { Cluster } from 'ioredis'
-import type { RedisClient } from './client.ts'
-import { shownAddress } from './client.ts'
-import type { RedisSettings } from './settings.ts'
+import type { RedisClient } from '../../redis/client.ts'
+import { shownAddress } from '../../redis/client.ts'
+import type { RedisSettings } from '../../redis/settings.ts'
 
 const OLDEST: readonly [number, number] = [6, 2]
 const CONNECT_MS = 10_000
+/** How the client's words begin when it has asked all sentinels in vain. */
+const NO_SENTINEL = 'All sentinels are unreachable'
 
 /** Opens the connection. Throws XCoreError `queue_unavailable` that says what is wrong: address, credentials, TLS. */
 export async function connect(client: RedisClient, settings: RedisSettings): Promise<void> {
   let last: unknown
+  const late = Promise.withResolvers<never>()
   const onError = (error: unknown) => {
     last = error
+    if (messageOf(error).startsWith(NO_SENTINEL)) late.reject(error)
   }
   client.on('error', onError)
   if (client instanceof Cluster) client.on('node error', onError)
-  const late = Promise.withResolvers<never>()
   const timer = setTimeout(() => late.reject(new Error('no answer')), CONNECT_MS)
   try {
     await Promise.race([client.connect(), failedFor(client, () => last), late.promise])
@@ -37,11 +40,37 @@ function failedFor(client: RedisClient, reason: () => unknown): Promise<never> {
   })
 }
 
+/** A Redis that is greeted in TLS where it speaks none, or the other way round, says nothing or hangs up. */
+const otherwise = (url: string) =>
+  `Check redis.url (REDIS_URL), redis.topology, that Redis runs and that it speaks ${url.startsWith('rediss:') ? 'TLS on this port; without TLS it is redis://' : 'no TLS on this port; with TLS it is rediss://'}.`
+const REMEDIES: readonly { readonly of: RegExp; readonly remedy: string }[] = [
+  {
+    of: /WRONGPASS|NOAUTH|NOPERM|invalid username/i,
+    remedy: 'Put the user and password that Redis expects into redis.url (REDIS_URL): redis://USER:PASSWORD@HOST:PORT.',
+  },
+  {
+    of: /ERR_TLS_CERT_ALTNAME_INVALID|altnames/,
+    remedy: 'The certificate is for other names: put one of them into redis.url (REDIS_URL), or give Redis a certificate for this one.',
+  },
+  {
+    of: /CERT|SIGNATURE|certificate/,
+    remedy:
+      'Set redis.ca_file (XCORE_REDIS_CA_FILE) to the certificate of the authority that signed that of Redis, and look whether it is still valid.',
+  },
+  {
+    of: new RegExp(NO_SENTINEL),
+    remedy:
+      'Check that redis.url (REDIS_URL) and redis.nodes name sentinels, that one of them runs, and that they know redis.sentinel_name (XCORE_REDIS_SENTINEL_NAME).',
+  },
+]
+
+function codeOf(cause: unknown): string {
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+}
+
 function unreachable(settings: RedisSettings, cause: unknown): XCoreError {
-  const message = messageOf(cause)
-  const remedy = /WRONGPASS|NOAUTH|NOPERM|invalid username/i.test(message)
-    ? 'Put the user and password that Redis expects into redis.url (REDIS_URL): redis://USER:PASSWORD@HOST:PORT.'
-    : 'Check redis.url (REDIS_URL), redis.topology and that Redis runs; `rediss://` is for TLS.'
+  const message = messageOf(cause).replace(/ Retrying from scratch after [\d.]+ms\./, '')
+  const remedy = REMEDIES.find(({ of }) => of.test(`${codeOf(cause)} ${message}`))?.remedy ?? otherwise(settings.url)
   return new XCoreError('queue_unavailable', `Expected a Redis at ${shownAddress(settings)}, found: ${message}. ${remedy}`, {
     cause,
     retryAfterSeconds: 5,

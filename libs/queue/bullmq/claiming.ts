@@ -1,24 +1,29 @@
 import { randomUUID } from 'node:crypto'
-import type { JobId } from '../../event-log/ids.ts'
+import type { JobId, PluginName } from '../../event-log/ids.ts'
 import { findJobs } from '../../event-log/jobs-table.ts'
 import type { Sql } from '../../postgres/sql.ts'
 import type { Claim } from '../port.ts'
+import type { Bounded } from './bounded.ts'
 import type { HeldJob, HeldJobs } from './held-jobs.ts'
 import { recover } from './lost.ts'
 import { LARGEST_BATCH } from './batch-scripts.ts'
-import type { PluginQueue, PutBack, Taken } from './plugin-queue.ts'
+import type { PluginQueue, PutBack, TakenByToken } from './plugin-queue.ts'
 
 /** How jobs leave the queue, in both directions: into the hands of this process, and away once their outcome is recorded. */
 export interface Claiming {
-  claim(queue: PluginQueue, limit: number): Promise<Claim[]>
+  /** `total`: no more of the plugin's jobs than that are held over all processes. */
+  claim(queue: PluginQueue, limit: number, total?: number): Promise<Claim[]>
   /** Takes held jobs off the queue. */
   finish(queue: PluginQueue, done: readonly HeldJob[]): Promise<void>
 }
 
 export interface ClaimingOptions {
+  readonly bounded: Bounded
   /** Tells of a job whose holder went silent whether its outcome was recorded all the same. */
   readonly database: Sql
   readonly held: HeldJobs
+  /** Called with jobs that were taken but may not run now. Never rejects. */
+  readonly giveBack: (plugin: PluginName, jobs: readonly PutBack[]) => Promise<void>
   /** Called when Redis has no memory left for a claim. */
   readonly makeRoom: (queue: PluginQueue) => Promise<void>
 }
@@ -28,12 +33,13 @@ function isOutOfMemory(error: unknown): boolean {
   return error instanceof Error && error.message.startsWith('OOM')
 }
 
-export function createClaiming({ database, held, makeRoom }: ClaimingOptions): Claiming {
+export function createClaiming({ database, bounded, held, giveBack, makeRoom }: ClaimingOptions): Claiming {
   const me = randomUUID()
   let tokens = 0
 
-  async function take(queue: PluginQueue, token: string, limit: number): Promise<Taken[]> {
-    const found: Taken[] = []
+  async function take(queue: PluginQueue, limit: number): Promise<TakenByToken[]> {
+    const token = `${me}:${++tokens}`
+    const found: TakenByToken[] = []
     try {
       while (found.length < limit) {
         const size = Math.min(limit - found.length, LARGEST_BATCH)
@@ -52,13 +58,13 @@ export function createClaiming({ database, held, makeRoom }: ClaimingOptions): C
   }
 
   /** Jobs whose holder went silent: which of them are lost, and which only seem so. */
-  async function judge(queue: PluginQueue, token: string, taken: readonly Taken[]): Promise<Claim[]> {
+  async function judge(queue: PluginQueue, taken: readonly TakenByToken[]): Promise<Claim[]> {
     const now = Date.now()
     const suspects = taken.filter((job) => job.stalls > 0).map((job) => job.jobId)
     const stored = new Map((await findJobs(database, suspects)).map((job): [JobId, typeof job] => [job.id, job]))
     const claims: Claim[] = []
     const early: PutBack[] = []
-    for (const { jobId, priority, ...rest } of taken) {
+    for (const { jobId, token, priority, ...rest } of taken) {
       const recovery = recover({ jobId, priority, ...rest }, stored.get(jobId), now)
       if (recovery.kind === 'put back') {
         early.push({ token, pointer: { jobId, priority, runAt: recovery.runAt, attempts: recovery.attempts } })
@@ -72,9 +78,13 @@ export function createClaiming({ database, held, makeRoom }: ClaimingOptions): C
   }
 
   return {
-    async claim(queue, limit) {
-      const token = `${me}:${++tokens}`
-      return judge(queue, token, await take(queue, token, limit))
+    async claim(queue, limit, total) {
+      bounded.note(queue.plugin, total)
+      if (total === undefined) return judge(queue, await take(queue, limit))
+      const { taken, sure } = await bounded.take(queue, limit, total, (room) => take(queue, room))
+      if (sure) return judge(queue, taken)
+      await giveBack(queue.plugin, unclaimed(taken))
+      return []
     },
 
     async finish(queue, done) {
@@ -83,4 +93,13 @@ export function createClaiming({ database, held, makeRoom }: ClaimingOptions): C
       if (notHeld.length > 0) await queue.remove(notHeld)
     },
   }
+}
+
+function unclaimed(jobs: readonly TakenByToken[]): PutBack[] {
+  return (
+    jobs
+      // One that was lost before is left to be found again: put back, it would count as never lost.
+      .filter((job) => job.stalls === 0)
+      .map(({ token, jobId, priority, attempts }) => ({ token, pointer: { jobId, priority, runAt: null, attempts } }))
+  )
 }

@@ -1,7 +1,6 @@
 import { jobId, pluginName } from '../../event-log/ids.ts'
 import type { JobId, PluginName } from '../../event-log/ids.ts'
 import type { Database, Sql, Statement } from '../../postgres/sql.ts'
-import type { QueueFilter } from '../port.ts'
 import type { Pointer } from './plugin-queue.ts'
 
 /**
@@ -122,18 +121,4 @@ function liveJob(row: Row): LiveJob {
     attempts: row.attempt,
     runAt: row.run_at.getTime(),
   }
-}
-
-const NEWEST_LIVE: Statement = {
-  name: 'queue_newest_live',
-  text: `
-    select id::text from xcore.jobs
-    where finished_at is null and ($1::text is null or plugin = $1) and ($2::uuid is null or id < $2::uuid)
-    order by id desc limit $3`,
-}
-
-/** Ids of live jobs, newest first; those that run are among them. */
-export async function listLive(sql: Sql, filter: Omit<QueueFilter, 'held'>): Promise<JobId[]> {
-  const rows = await sql.query<{ id: string }>(NEWEST_LIVE, [filter.plugin ?? null, filter.before ?? null, filter.limit])
-  return rows.map((row) => jobId(row.id))
 }

@@ -1,5 +1,5 @@
 import { Cluster } from 'ioredis'
-import type { RedisClient } from './client.ts'
+import type { RedisClient } from '../../redis/client.ts'
 
 /** Left free for claims, connections and scripts: a twentieth of `maxmemory`, at most 64 MB. */
 const SHARE = 0.05

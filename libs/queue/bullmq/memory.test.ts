@@ -6,7 +6,7 @@ import { testDatabase, testLogger } from '../../postgres/testing/index.ts'
 import type { QueueEntry } from '../port.ts'
 import { hasRoom } from './memory-room.ts'
 import { createBullmqQueue } from './queue.ts'
-import { REDIS_DEFAULTS } from './settings.ts'
+import { REDIS_DEFAULTS } from '../../redis/settings.ts'
 import { NEEDS_REDIS, startRedisServer } from './testing/redis-server.ts'
 
 describe('Redis is out of memory', NEEDS_REDIS, () => {

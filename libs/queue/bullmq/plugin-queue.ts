@@ -1,10 +1,10 @@
 import { Job, Queue, QueueKeys, RedisQueueBackend } from 'bullmq'
 import type { RedisConnection } from 'bullmq'
-import { jobId } from '../../event-log/ids.ts'
+import { jobId, timeOf } from '../../event-log/ids.ts'
 import type { JobId, PluginName } from '../../event-log/ids.ts'
-import { bullPriority, ownPriority } from './priority.ts'
 import { LARGEST_BATCH, keyCount, many } from './batch-scripts.ts'
-import type { RedisClient } from './client.ts'
+import { bullPriority, ownPriority, restoredScore } from './priority.ts'
+import type { RedisClient } from '../../redis/client.ts'
 
 /** A job to be put on the queue. `attempts`: how many of its attempts had ended by then. */
 export interface Pointer {
@@ -34,6 +34,10 @@ export interface Taken {
 /** A job that this process holds, and the token by which Redis knows that. */
 export interface HeldByToken {
   readonly jobId: JobId
+  readonly token: string
+}
+
+export interface TakenByToken extends Taken {
   readonly token: string
 }
 
@@ -79,13 +83,22 @@ export class PluginQueue {
 
   /** Adds those that are not on the queue yet, in order. */
   async add(pointers: readonly Pointer[]): Promise<void> {
+    if (pointers.length === 0) return
     const now = Date.now()
     await Promise.all(batches(pointers).map((batch) => this.#scripts.add(batch.map((pointer) => jobOf(pointer, now)))))
   }
 
+  /** The same for jobs that Redis has lost: they come before those added since, in the order of their requests. */
+  async restore(pointers: readonly Pointer[]): Promise<void> {
+    await this.add(pointers)
+    const scores = pointers.flatMap(({ jobId: id, priority }) => [restoredScore(priority, timeOf(id)), id])
+    // Those that wait; delayed ones have their place by time.
+    if (scores.length > 0) await this.#client.zadd(this.key('prioritized'), 'XX', ...scores)
+  }
+
   /** Takes the next due jobs, at most `limit`, which is at most `LARGEST_BATCH`. */
-  take(token: string, limit: number): Promise<Taken[]> {
-    return this.#scripts.take(token, limit)
+  async take(token: string, limit: number): Promise<TakenByToken[]> {
+    return (await this.#scripts.take(token, limit)).map((taken) => ({ ...taken, token }))
   }
 
   /** Takes held jobs off the queue. Returns those that were not held: the lock had run out, or the job had been taken off. */
@@ -236,7 +249,8 @@ function jobOf({ jobId: id, priority, runAt, attempts }: Pointer, now: number) {
     name: 'job',
     data: String(attempts),
     opts: delay > 0 ? { priority: bull, delay } : { priority: bull },
-    timestamp: now,
+    // Since when it waits: one that is put back late is older than its place on the queue.
+    timestamp: runAt === null ? now : Math.min(now, runAt),
     progress: 0,
     attemptsMade: 0,
     attemptsStarted: 0,

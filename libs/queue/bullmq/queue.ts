@@ -9,18 +9,20 @@ import { createWake } from '../wake.ts'
 import type { Wake, WakeChannel } from '../wake.ts'
 import { BatchConnection } from './batch-scripts.ts'
 import { checkServer, connect } from './check-server.ts'
+import { createBounded } from './bounded.ts'
 import { createClaiming } from './claiming.ts'
-import { createClient } from './client.ts'
+import type { RedisClient } from '../../redis/client.ts'
+import { queueClient } from './connection.ts'
 import { HeldJobs } from './held-jobs.ts'
 import { PluginQueue } from './plugin-queue.ts'
 import type { Pointer } from './plugin-queue.ts'
-import { listLive } from './live-jobs.ts'
-import { depthOf, heldSince, idsOf, look, waitingCount } from './reads.ts'
+import { completed, listLive, liveCounts } from './live-reads.ts'
+import { MARK, SHED, depthOf, emptyDepth, heldSince, idsOf, look, waitingCount } from './reads.ts'
 import { hasRoom } from './memory-room.ts'
 import { createRedisChannel } from './redis-channel.ts'
 import { declareQueues, declaredQueues } from './registry.ts'
 import { restoreHeld } from './restore-held.ts'
-import type { RedisSettings } from './settings.ts'
+import type { RedisSettings } from '../../redis/settings.ts'
 
 export interface BullmqQueueOptions {
   readonly redis: RedisSettings
@@ -39,14 +41,14 @@ export interface BullmqQueueOptions {
 }
 
 /** How many waiting jobs make room for claims at a time. */
-const SHED = 200
+const SHED_AT_ONCE = 200
 
 /** Up to so many waiting jobs are listed from Redis. */
 const DEEP = 10_000
 
 /** The queue, and what the reconciler needs of it. */
 export interface BullmqQueue extends Queue {
-  readonly client: ReturnType<typeof createClient>
+  readonly client: RedisClient
   queueOf(plugin: PluginName): PluginQueue
   /** Wakes consumers everywhere. */
   announce(plugins: Iterable<PluginName>): void
@@ -61,24 +63,31 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
   const { redis, database, logger } = options
   const lockMs = (options.lockSeconds ?? 20) * 1000
   const stalledCheckMs = (options.stalledCheckSeconds ?? 5) * 1000
-  const client = createClient(redis, 'commands')
-  const subscriber = options.channel === undefined ? createClient(redis, 'subscriber') : undefined
+  const client = queueClient(redis, 'commands')
+  const subscriber = options.channel === undefined ? queueClient(redis, 'subscriber') : undefined
   const ownChannel = subscriber === undefined ? undefined : createRedisChannel(client, subscriber, redis.prefix)
   const queues = new Map<PluginName, PluginQueue>()
   const declared = new Set<PluginName>()
   const held = new HeldJobs()
+  const bounded = createBounded(client)
   const claiming = createClaiming({
     database,
+    bounded,
     held,
     // Nothing could be claimed, so nothing would ever be taken off: the jobs that would run last make room for the first.
     makeRoom: async (queue) => {
       let jobs = 0
-      for (let more = 1; more > 0 && !(await hasRoom(client));) jobs += more = await queue.shed(SHED)
+      for (let more = 1; more > 0 && !(await hasRoom(client));) jobs += more = await queue.shed(SHED_AT_ONCE)
+      if (jobs > 0) await client.hset(queue.key('meta'), SHED, jobs).catch(() => {})
       logger.warn(
         { plugin: queue.plugin, jobs },
         'Redis is out of memory: jobs that would run last were taken off it, and are put back once there is room; raise its maxmemory',
       )
     },
+    giveBack: (plugin, jobs) =>
+      queueOf(plugin)
+        .putBack(jobs)
+        .catch((err: unknown) => logger.debug({ err, plugin }, 'jobs that nobody claimed could not be put back; they are found as lost')),
   })
   const timers: NodeJS.Timeout[] = []
   let connection: RedisConnection | undefined
@@ -137,6 +146,7 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
         if (seen.due) due.push(plugin)
         // Lost data: before others are given what runs here, Redis has to know of it again.
         if (seen.mark === null) await extend(held.of(plugin))
+        await bounded.tidy(queue, seen.bound)
       }),
     )
     wake?.local(due)
@@ -144,6 +154,8 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
 
   async function recoverStalled(): Promise<void> {
     held.forget(Date.now() - 3 * lockMs)
+    // Asks nothing by itself, so that it would never notice a cut cable.
+    subscriber?.ping().catch(() => {})
     await Promise.all(
       (wake?.watched() ?? []).map(async (plugin) => {
         if (await queueOf(plugin).recoverStalled()) wake?.announce([plugin])
@@ -226,7 +238,7 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
       announceDue(entries)
     },
 
-    claim: (plugin, limit) => claiming.claim(queueOf(plugin), limit),
+    claim: (plugin, limit, total) => claiming.claim(queueOf(plugin), limit, total),
     onReady: (plugin, listener) => wake?.on(plugin, listener) ?? (() => {}),
     heartbeat: (claims) => extend(held.see(claims, Date.now())),
 
@@ -245,6 +257,8 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
         )
       }
       announceDue(retries.map(({ claim, runAt }) => ({ plugin: claim.plugin, runAt })))
+      // Their places are free for any process.
+      wake?.announce(new Set(done.map((claim) => claim.plugin).filter((plugin) => bounded.isBounded(plugin))))
     },
 
     async release(entries) {
@@ -276,24 +290,46 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
     },
 
     async list(filter) {
-      // Redis keeps no order by id: a deep queue is read from the jobs table, whose newest rows hold most of it.
-      if (!filter.held && (await isDeep(filter.plugin))) return listLive(database, filter)
       const plugins = filter.plugin === undefined ? await declaredQueues(database) : [filter.plugin]
-      const ids = (await Promise.all(plugins.map((plugin) => idsOf(client, queueOf(plugin), filter.held)))).flat()
+      const idsIn = async (held: boolean) => (await Promise.all(plugins.map((plugin) => idsOf(client, queueOf(plugin), held)))).flat()
+      if (!filter.held && (await isDeepOrAway(plugins))) {
+        // Redis keeps no order by id: a deep queue is read from Postgres. Which of those run it does not know.
+        return listLive(database, filter, await idsIn(true).catch(() => []))
+      }
       const { before } = filter
+      const ids = await idsIn(filter.held).catch((cause: unknown) => {
+        throw new XCoreError('queue_unavailable', 'Redis does not answer, so nobody can tell which jobs run. Ask again once it is back.', {
+          cause,
+          retryAfterSeconds: 5,
+        })
+      })
       return (before === undefined ? ids : ids.filter((id) => id < before)).sort().reverse().slice(0, filter.limit).map(jobId)
     },
 
     async depths() {
       const now = Date.now()
-      return Promise.all((await declaredQueues(database)).map((plugin) => depthOf(client, queueOf(plugin), now)))
+      const plugins = await declaredQueues(database)
+      const seen = await Promise.all(plugins.map((plugin) => depthOf(client, queueOf(plugin), now))).catch(() => undefined)
+      if (seen !== undefined && (await isComplete(plugins))) return seen
+      // Redis is away, is being filled or has no room: some jobs wait in Postgres alone.
+      const live = await liveCounts(database)
+      return plugins.map((plugin, index) => completed(seen?.[index] ?? emptyDepth(plugin), live.get(plugin)))
     },
   }
 
-  async function isDeep(plugin: PluginName | undefined): Promise<boolean> {
-    const plugins = plugin === undefined ? await declaredQueues(database) : [plugin]
-    const counts = await Promise.all(plugins.map((each) => waitingCount(client, queueOf(each))))
-    return counts.reduce((sum, count) => sum + count, 0) > DEEP
+  async function isComplete(plugins: readonly PluginName[]): Promise<boolean> {
+    const marks = plugins.map((plugin) => client.hget(queueOf(plugin).key('meta'), MARK))
+    return Promise.all([hasRoom(client), ...marks]).then(
+      ([room, ...found]) => room && found.every((mark) => mark !== null),
+      () => false,
+    )
+  }
+
+  async function isDeepOrAway(plugins: readonly PluginName[]): Promise<boolean> {
+    return Promise.all(plugins.map((plugin) => waitingCount(client, queueOf(plugin)))).then(
+      (counts) => counts.reduce((sum, count) => sum + count, 0) > DEEP,
+      () => true,
+    )
   }
 
   function announceDue(entries: readonly Pick<QueueEntry, 'plugin' | 'runAt'>[]): void {

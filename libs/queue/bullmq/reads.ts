@@ -1,8 +1,9 @@
 import { jobId } from '../../event-log/ids.ts'
-import type { JobId } from '../../event-log/ids.ts'
+import type { JobId, PluginName } from '../../event-log/ids.ts'
 import type { QueueDepth } from '../port.ts'
-import type { RedisClient } from './client.ts'
+import type { RedisClient } from '../../redis/client.ts'
 import type { PluginQueue } from './plugin-queue.ts'
+import { lowestScore, scoredPriority } from './priority.ts'
 
 /** Reads of BullMQ's lists and sets, batched by the connection. Scores of `delayed` are milliseconds × 4096 and a counter. */
 const DELAYED_SCALE = 0x1000
@@ -13,20 +14,28 @@ export interface Look {
   readonly due: boolean
   /** The mark of the data that Redis holds; null: it has none, so it is new or has lost it. */
   readonly mark: string | null
+  /** BullMQ's bound on how many are held. */
+  readonly bound: string | null
 }
 
 export async function look(client: RedisClient, queue: PluginQueue, now: number): Promise<Look> {
-  const [waiting, prioritized, delayed, mark] = await Promise.all([
+  const [waiting, prioritized, delayed, [mark = null, bound = null]] = await Promise.all([
     client.llen(queue.key('wait')),
     client.zcard(queue.key('prioritized')),
     client.zrangebyscore(queue.key('delayed'), 0, dueScore(now), 'LIMIT', 0, 1),
-    client.hget(queue.key('meta'), MARK),
+    client.hmget(queue.key('meta'), MARK, BOUND),
   ])
-  return { due: waiting + prioritized + delayed.length > 0, mark }
+  return { due: waiting + prioritized + delayed.length > 0, mark, bound }
 }
+
+/** Where BullMQ's scripts find how many jobs of a queue may be held at once. */
+export const BOUND = 'concurrency'
 
 /** The field of BullMQ's `meta` hash that tells whether Redis still holds the data that the reconciler put there. */
 export const MARK = 'xcore'
+
+/** Another one: set when jobs were taken off to make room, so that they are put back as soon as there is some. */
+export const SHED = 'xcore.shed'
 
 export async function heldSince(client: RedisClient, queue: PluginQueue, id: JobId): Promise<Date | undefined> {
   const [position, since] = await Promise.all([client.lpos(queue.key('active'), id), client.hget(queue.key(id), 'processedOn')])
@@ -81,7 +90,9 @@ export async function depthOf(client: RedisClient, queue: PluginQueue, now: numb
   }
 }
 
-const PRIORITY_SCALE = 0x100000000
+export function emptyDepth(plugin: PluginName): QueueDepth {
+  return { plugin, waiting: 0, delayed: 0, held: 0, oldestWaitingSince: null }
+}
 
 async function firstOfEachPriority(client: RedisClient, queue: PluginQueue): Promise<string[]> {
   const found: string[] = []
@@ -89,7 +100,7 @@ async function firstOfEachPriority(client: RedisClient, queue: PluginQueue): Pro
     const [id, score] = await client.zrangebyscore(queue.key('prioritized'), from, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
     if (id === undefined || score === undefined) return found
     found.push(id)
-    from = (Math.floor(Number(score) / PRIORITY_SCALE) + 1) * PRIORITY_SCALE
+    from = lowestScore(scoredPriority(Number(score)) + 1)
   }
 }
 

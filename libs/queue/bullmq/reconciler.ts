@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { lowestIdAt } from '../../event-log/ids.ts'
+import { lowestIdAt, timeOf } from '../../event-log/ids.ts'
 import type { JobId, PluginName } from '../../event-log/ids.ts'
 import type { Database } from '../../postgres/sql.ts'
 import type { Logger } from '../../telemetry/logger.ts'
@@ -8,7 +8,7 @@ import { scanRequested, scanWatched, stillLive } from './live-jobs.ts'
 import type { LiveJob } from './live-jobs.ts'
 import type { BullmqQueue } from './queue.ts'
 import { hasRoom } from './memory-room.ts'
-import { MARK } from './reads.ts'
+import { MARK, SHED } from './reads.ts'
 import { declaredQueues } from './registry.ts'
 
 export interface ReconcilerOptions {
@@ -31,32 +31,50 @@ const GRACE_MS = 2_000
 const LATE_MS = 5 * 60_000
 const BATCH = 1_000
 
+/** Beside the mark: gone with the data when they are lost while the queue is filled. */
+const REFILLING = 'xcore.refilling'
+// KEYS: the meta hash. ARGV: the field while it is filled, its value, the field of the mark.
+const SET_MARK = `
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('HSET', KEYS[1], ARGV[3], ARGV[2])
+return 1`
+
 /**
  * Postgres says which jobs are live; those that Redis does not hold are added under the same id, so none is there twice. One process
  * does it for all (the caller elects it), until `signal` aborts.
  *
  * - New requests are compared once, a few seconds after they came: their process may have died between the commit and Redis.
  * - A Redis without its mark is new, was flushed or came back empty: all live jobs are compared at once.
- * - After each reconnection and once a minute all are compared: a failover may have lost the last second.
+ * - After each reconnection, after jobs made room for others and once a minute all are compared: a failover may have lost the last second.
  */
 export async function runReconciler(options: ReconcilerOptions, signal: AbortSignal): Promise<void> {
   const { database, queue, logger } = options
   const { client } = queue
-  let reconnected = true
+  /** How often a comparison of all was asked for, and which of these has been carried out. */
+  let asked = 1
+  let answered = 0
   const onReady = () => {
-    reconnected = true
+    asked++
   }
   client.on('ready', onReady)
   let auditAt = 0
   let lateAt = 0
   let troubled = false
+  /** Plugins that are being filled, and until when what they held was lost. */
+  const filling = new Set<PluginName>()
+  const lostUntil = new Map<PluginName, number>()
   try {
     while (!signal.aborted) {
       const started = Date.now()
       try {
         if (client.status !== 'ready') continue
         if (await hasRoom(client)) await round(started)
-        else logger.warn('Redis is nearly out of memory: jobs that it does not hold wait in Postgres; raise its maxmemory')
+        else {
+          logger.warn('Redis is nearly out of memory: jobs that it does not hold wait in Postgres; raise its maxmemory')
+          // Jobs may have made room for others, and Redis had none to remember that.
+          asked++
+        }
         troubled = false
       } catch (err) {
         if (!signal.aborted)
@@ -72,17 +90,24 @@ export async function runReconciler(options: ReconcilerOptions, signal: AbortSig
 
   async function round(now: number): Promise<void> {
     const plugins = await declaredQueues(database)
-    const marks = await Promise.all(plugins.map((plugin) => client.hget(queue.queueOf(plugin).key('meta'), MARK)))
-    const empty = plugins.filter((_, index) => marks[index] === null)
+    const metas = plugins.map((plugin) => queue.queueOf(plugin).key('meta'))
+    const marks = await Promise.all(metas.map((meta) => client.hmget(meta, MARK, SHED)))
+    const shed = metas.filter((_, index) => marks[index]?.[1] !== null)
+    if (shed.length > 0) {
+      await Promise.all(shed.map((meta) => client.hdel(meta, SHED)))
+      asked++
+    }
+    const empty = plugins.filter((_, index) => marks[index]?.[0] === null)
     if (empty.length > 0) await refill(empty)
     await scanRequested(database, 'requested', lowestIdAt(now - GRACE_MS), (live) => compare(live), signal)
     if (now >= lateAt) {
       await scanRequested(database, 'late', lowestIdAt(now - LATE_MS), (live) => compare(live), signal)
       lateAt = now + 60_000
     }
-    if (reconnected || now >= auditAt) {
-      reconnected = false
+    if (answered < asked || now >= auditAt) {
+      const answering = asked
       await scanWatched(database, null, (live) => compare(live), signal)
+      answered = answering
       // A long list is gone through less often: it must not take more than a twentieth of the time.
       auditAt = Date.now() + Math.max(options.auditMs ?? 60_000, 20 * (Date.now() - now))
     }
@@ -93,9 +118,22 @@ export async function runReconciler(options: ReconcilerOptions, signal: AbortSig
     await Promise.all(settings.map((each) => each.declare()))
     await delay(options.holdersMs ?? 1_500, undefined, { signal })
     const started = performance.now()
+    const mark = randomUUID()
+    await Promise.all(settings.map((each) => client.hset(each.key('meta'), REFILLING, mark)))
+    for (const plugin of plugins) {
+      filling.add(plugin)
+      lostUntil.set(plugin, Date.now())
+    }
     let jobs = 0
-    await scanWatched(database, plugins, async (live) => void (jobs += await compare(live, true)), signal)
-    await Promise.all(settings.map((each) => client.hset(each.key('meta'), MARK, randomUUID())))
+    const fill = async (live: readonly LiveJob[]) => void (jobs += await compare(live))
+    try {
+      await scanWatched(database, plugins, fill, signal)
+      await scanRequested(database, 'requested', lowestIdAt(Date.now() - GRACE_MS), fill, signal)
+    } finally {
+      filling.clear()
+    }
+    const marked = await Promise.all(settings.map((each) => client.eval(SET_MARK, 1, each.key('meta'), REFILLING, mark, MARK)))
+    if (marked.some((set) => set !== 1)) throw new Error('Redis has lost its data while it was filled; it is filled again')
     if (jobs > 0)
       logger.warn(
         { jobs, plugins, seconds: (performance.now() - started) / 1000 },
@@ -104,7 +142,7 @@ export async function runReconciler(options: ReconcilerOptions, signal: AbortSig
   }
 
   /** Adds those that Redis does not hold; returns how many. */
-  async function compare(live: readonly LiveJob[], refilling = false): Promise<number> {
+  async function compare(live: readonly LiveJob[]): Promise<number> {
     let added = 0
     for (const [plugin, own] of Map.groupBy(live, (job) => job.plugin)) {
       const bull = queue.queueOf(plugin)
@@ -112,8 +150,6 @@ export async function runReconciler(options: ReconcilerOptions, signal: AbortSig
       for (let at = 0; at < own.length; at += BATCH)
         missing.push(...(await bull.missing(own.slice(at, at + BATCH).map((job) => job.jobId))))
       if (missing.length === 0) continue
-      // Lost in the middle of a comparison: what is added from here on would run before what is older.
-      if (!refilling && (await client.hget(bull.key('meta'), MARK)) === null) throw new Error('Redis has lost its data meanwhile')
       let restored = 0
       // What has finished meanwhile was rightly taken off. While one batch is added, the next is looked at.
       let next = stillLive(database, missing.slice(0, BATCH))
@@ -123,7 +159,12 @@ export async function runReconciler(options: ReconcilerOptions, signal: AbortSig
         next = stillLive(database, missing.slice(at + BATCH, at + 2 * BATCH))
         next.catch(() => {})
         if (!(await hasRoom(client))) throw new Error('Redis is nearly out of memory; what it does not hold waits in Postgres')
-        await bull.add(batch)
+        // Lost in the middle of a comparison: what is added from here on would run before what is older.
+        if (!filling.has(plugin) && (await client.hget(bull.key('meta'), MARK)) === null)
+          throw new Error('Redis has lost its data meanwhile')
+        const old = batch.filter((job) => timeOf(job.jobId) <= (lostUntil.get(plugin) ?? 0))
+        await bull.restore(old)
+        await bull.add(batch.slice(old.length))
         restored += batch.length
         queue.announce([plugin])
       }

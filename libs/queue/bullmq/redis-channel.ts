@@ -1,5 +1,5 @@
 import type { WakeChannel } from '../wake.ts'
-import type { RedisClient } from './client.ts'
+import type { RedisClient } from '../../redis/client.ts'
 
 export interface RedisChannel extends WakeChannel {
   start(): Promise<void>

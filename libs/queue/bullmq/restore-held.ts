@@ -1,4 +1,4 @@
-import type { RedisClient } from './client.ts'
+import type { RedisClient } from '../../redis/client.ts'
 import type { HeldJob } from './held-jobs.ts'
 import { bullPriority } from './priority.ts'
 import type { PluginQueue } from './plugin-queue.ts'

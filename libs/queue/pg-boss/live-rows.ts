@@ -1,6 +1,6 @@
 import { jobId, pluginName } from '../../event-log/ids.ts'
 import type { JobId, PluginName } from '../../event-log/ids.ts'
-import type { Sql, Statement } from '../../postgres/sql.ts'
+import type { Sql, Statement, Tx } from '../../postgres/sql.ts'
 import type { QueueDepth, QueueEntry, QueueFilter } from '../port.ts'
 
 /**
@@ -20,6 +20,22 @@ export async function heldRows(sql: Sql, entries: readonly Pick<QueueEntry, 'job
   if (entries.length === 0) return new Map()
   const rows = await sql.query<{ id: string; started_on: Date }>(HELD, [entries.map((e) => e.plugin), entries.map((e) => e.jobId)])
   return new Map(rows.map((row) => [jobId(row.id), row.started_on]))
+}
+
+const ALONE: Statement = {
+  name: 'queue_claim_alone',
+  text: `select pg_advisory_xact_lock(hashtextextended('xcore.queue.claim ' || $1, 0))`,
+}
+const HELD_COUNT: Statement = {
+  name: 'queue_held_count',
+  text: `select count(*)::int as held from pgboss.job where name = $1 and state = 'active'`,
+}
+
+/** How many jobs of a plugin are held; from here to the end of `tx` nobody else asks the same, so nobody claims by this number. */
+export async function heldAlone(tx: Tx, plugin: PluginName): Promise<number> {
+  // The second sees what was committed while the first waited.
+  const [, rows] = await Promise.all([tx.query(ALONE, [plugin]), tx.query<{ held: number }>(HELD_COUNT, [plugin])])
+  return rows[0]?.held ?? 0
 }
 
 const LIST: Statement = {

@@ -7,7 +7,7 @@ import type { Logger } from '../../telemetry/logger.ts'
 import type { Claim, Queue, RetryEntry } from '../port.ts'
 import { createWake } from '../wake.ts'
 import { bossSql } from './boss-sql.ts'
-import { depthRows, dueRows, heldRows, listRows } from './live-rows.ts'
+import { depthRows, dueRows, heldAlone, heldRows, listRows } from './live-rows.ts'
 import { teachPlanner } from './planner-statistics.ts'
 import { DELETE_AFTER_SECONDS, EXPIRE_SECONDS, KEEP_SECONDS, RETRY_LIMIT, deleteRows, insertRows } from './write-rows.ts'
 
@@ -41,6 +41,8 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
   const { database, claims, logger } = options
   const wake = createWake(options.notifications, logger)
   const declared = new Set<PluginName>()
+  /** Plugins whose jobs are claimed under a bound over all processes: one that ends makes room for others everywhere. */
+  const bounded = new Set<PluginName>()
   const heartbeatSeconds = options.heartbeatSeconds ?? 20
   const boss = new PgBoss({
     connectionString: options.url,
@@ -91,6 +93,11 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
     for (const plugin of fresh) declared.add(plugin)
   }
 
+  async function fetchFrom(sql: Sql, plugin: PluginName, limit: number): Promise<Claim[]> {
+    const rows = await boss.fetch(plugin, { batchSize: limit, db: bossSql(sql, false) })
+    return rows.map((row): Claim => ({ jobId: jobId(row.id), plugin, lost: row.retryCount > 0 }))
+  }
+
   /** Issued together they run in this order. */
   async function putBack(sql: Sql, retries: readonly RetryEntry[]): Promise<void> {
     const rows = retries.map(({ claim, priority, runAt }) => ({ ...claim, priority, runAt }))
@@ -131,9 +138,16 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
       wakeFor(entries)
     },
 
-    async claim(plugin, limit) {
-      const rows = await boss.fetch(plugin, { batchSize: limit, db: bossSql(claims, false) })
-      return rows.map((row): Claim => ({ jobId: jobId(row.id), plugin, lost: row.retryCount > 0 }))
+    async claim(plugin, limit, total) {
+      if (total === undefined) {
+        bounded.delete(plugin)
+        return fetchFrom(claims, plugin, limit)
+      }
+      bounded.add(plugin)
+      return claims.transaction(async (tx) => {
+        const room = Math.min(limit, total - (await heldAlone(tx, plugin)))
+        return room > 0 ? fetchFrom(tx, plugin, room) : []
+      })
     },
 
     onReady: (plugin, listener) => wake.on(plugin, listener),
@@ -154,7 +168,9 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
     acknowledge: (tx, done) => deleteRows(tx, done),
     retry: (tx, retries) => putBack(tx, retries),
 
-    async settled(_done, retries) {
+    async settled(done, retries) {
+      const freed = new Set(done.map((claim) => claim.plugin).filter((plugin) => bounded.has(plugin)))
+      if (freed.size > 0) wake.announce(freed)
       wakeFor(retries.map(({ claim, runAt }) => ({ plugin: claim.plugin, runAt })))
     },
 

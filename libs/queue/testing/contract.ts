@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { boundedCases } from './cases/bounded.ts'
 import { claimCases } from './cases/claim.ts'
 import { declareCases } from './cases/declare.ts'
 import { enqueueCases } from './cases/enqueue.ts'
@@ -22,6 +23,7 @@ const CASES: readonly ContractCase[] = [
   ...declareCases,
   ...enqueueCases,
   ...claimCases,
+  ...boundedCases,
   ...wakeCases,
   ...settleCases,
   ...readCases,

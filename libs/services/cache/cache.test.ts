@@ -3,6 +3,8 @@ import { test } from 'node:test'
 import { setTimeout as elapsed } from 'node:timers/promises'
 import { createDatabase } from '../../postgres/database.ts'
 import { testDatabase } from '../../postgres/testing/index.ts'
+import { startRedisCluster } from '../../queue/bullmq/testing/redis-cluster.ts'
+import { REDIS_DEFAULTS } from '../../redis/settings.ts'
 import { createMemoryCacheStore } from './memory/store.ts'
 import { createPostgresCacheStore, sweepCache } from './postgres/store.ts'
 import { createRedisCacheStore } from './redis/store.ts'
@@ -37,7 +39,22 @@ cacheContract({
     if (!REDIS_INSTALLED) return undefined
     await using opening = new AsyncDisposableStack()
     const server = opening.use(await startRedis())
-    const store = createRedisCacheStore({ url: server.url, logger: testLogger })
+    const store = createRedisCacheStore({ redis: { ...REDIS_DEFAULTS, url: server.url }, logger: testLogger })
+    opening.defer(() => store.close())
+    const open = opening.move()
+    return { store, close: () => open.disposeAsync() }
+  },
+  pass: (milliseconds) => elapsed(milliseconds),
+})
+
+cacheContract({
+  name: 'Redis Cluster',
+  leftOut: 'redis-server is not installed',
+  async open() {
+    if (!REDIS_INSTALLED) return undefined
+    await using opening = new AsyncDisposableStack()
+    const { url, nodes } = opening.use(await startRedisCluster())
+    const store = createRedisCacheStore({ redis: { ...REDIS_DEFAULTS, url, nodes, topology: 'cluster' }, logger: testLogger })
     opening.defer(() => store.close())
     const open = opening.move()
     return { store, close: () => open.disposeAsync() }
@@ -61,7 +78,11 @@ test('the sweep deletes what is past its time, in batches', async () => {
 })
 
 test('Redis that is away is a coded error without the password', async () => {
-  const store = createRedisCacheStore({ url: 'redis://user:secret@127.0.0.1:1/3', logger: testLogger, timeoutMs: 300 })
+  const store = createRedisCacheStore({
+    redis: { ...REDIS_DEFAULTS, url: 'redis://user:secret@127.0.0.1:1/3' },
+    logger: testLogger,
+    timeoutMs: 300,
+  })
   try {
     await assert.rejects(store.get('p', 'a'), (thrown: unknown) => {
       assert.match(String(thrown), /Expected Redis at 127\.0\.0\.1:1\/3, but: /)

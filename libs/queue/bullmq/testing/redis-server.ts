@@ -25,14 +25,15 @@ export interface RedisTestServer extends AsyncDisposable {
   start(): Promise<void>
 }
 
-/** A Redis of the test's own, without a disk unless `args` say otherwise. */
-export async function startRedisServer(args: readonly string[] = []): Promise<RedisTestServer> {
+/** A Redis of the test's own, without a disk unless `args` say otherwise. They come last, so they win. */
+export async function startRedisServer(args: readonly string[] | ((port: number) => readonly string[]) = []): Promise<RedisTestServer> {
   const folder = await mkdtemp(join(tmpdir(), 'xcore-redis-'))
   const port = await freePort()
   let stop = async () => {}
   const start = async () => {
     const base = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'no']
-    const server = spawn('redis-server', [...base, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const own = typeof args === 'function' ? args(port) : args
+    const server = spawn('redis-server', [...base, ...own], { stdio: ['ignore', 'pipe', 'inherit'] })
     stop = async () => {
       if (server.exitCode !== null || server.signalCode !== null) return
       const ended = once(server, 'exit')
@@ -63,7 +64,7 @@ export async function startRedisServer(args: readonly string[] = []): Promise<Re
   }
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()

@@ -2,8 +2,8 @@ import { createDatabase } from '../../../postgres/database.ts'
 import { testDatabase, testLogger } from '../../../postgres/testing/index.ts'
 import type { QueueStore } from '../../testing/contract.ts'
 import { createBullmqQueue } from '../queue.ts'
-import { REDIS_DEFAULTS } from '../settings.ts'
-import type { RedisSettings } from '../settings.ts'
+import { REDIS_DEFAULTS } from '../../../redis/settings.ts'
+import type { RedisSettings } from '../../../redis/settings.ts'
 
 const LOCK_SECONDS = 3
 

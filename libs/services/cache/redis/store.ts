@@ -1,11 +1,12 @@
-import { Redis } from 'ioredis'
+import { Cluster } from 'ioredis'
 import { XCoreError, messageOf } from '../../../errors/index.ts'
+import { createClient, shownAddress } from '../../../redis/client.ts'
+import type { RedisSettings } from '../../../redis/settings.ts'
 import type { Logger } from '../../../telemetry/logger.ts'
 import type { CacheStore } from '../port.ts'
 
 export interface RedisCacheOptions {
-  /** `redis://user:password@host:port/database`. */
-  readonly url: string
+  readonly redis: RedisSettings
   readonly logger: Logger
   /** How long Redis may be silent while a command waits for its answer, and how long a connection may take. Default 2,000. */
   readonly timeoutMs?: number
@@ -17,38 +18,44 @@ export interface RedisCacheStore extends CacheStore {
   close(): Promise<void>
 }
 
-const PREFIX = 'xcore:cache:'
 const SCAN_COUNT = 1_000
 
-/** The cache in Redis, one key an entry: `xcore:cache:PLUGIN:KEY`. A plugin's name holds no colon, so plugins can't meet. */
+/**
+ * The cache in Redis, one key an entry: `xcore:cache:{PLUGIN}:KEY`. A plugin's name holds no colon, so plugins can't meet; the braces put all
+ * keys of a plugin into one slot of a Redis Cluster, so that several can be read and written at once.
+ */
 export function createRedisCacheStore(options: RedisCacheOptions): RedisCacheStore {
-  const { url, logger, timeoutMs = 2_000 } = options
-  const redis = new Redis(url, {
-    connectionName: 'xcore cache',
-    // Not commandTimeout: that is a timer for each command.
-    socketTimeout: timeoutMs,
-    connectTimeout: timeoutMs,
-    maxRetriesPerRequest: 1,
-    retryStrategy: (times) => Math.min(50 * 2 ** times, 2_000),
+  const { logger, timeoutMs = 2_000 } = options
+  const redis = createClient(options.redis, {
+    name: 'xcore-cache',
+    silenceMs: timeoutMs,
+    connectTimeoutMs: timeoutMs,
+    resends: 1,
+    queued: true,
+    pipelined: false,
+    pause: (tries) => Math.min(50 * 2 ** Math.min(tries, 10), 2_000),
   })
+  const prefixOf = (plugin: string) => `${options.redis.prefix}:cache:{${plugin}}:`
   // Without a listener the event would end the process; commands report the same trouble to their callers.
   redis.on('error', (err) => logger.debug({ err }, 'the connection to Redis is in trouble'))
 
   function fail(thrown: unknown): never {
-    throw unavailable(thrown, url)
+    throw unavailable(thrown, options.redis)
   }
   function ask<T>(work: () => Promise<T>): Promise<T> {
     return work().catch(fail)
   }
 
   async function scan(plugin: string, each: (keys: readonly string[]) => Promise<unknown> | void): Promise<void> {
-    const prefix = prefixOf(plugin)
-    let cursor = '0'
-    do {
-      const [next, found] = await redis.scan(cursor, 'MATCH', `${prefix.replaceAll(/[\\*?[\]]/g, '\\$&')}*`, 'COUNT', SCAN_COUNT)
-      if (found.length > 0) await each(found)
-      cursor = next
-    } while (cursor !== '0')
+    const pattern = `${prefixOf(plugin).replaceAll(/[\\*?[\]]/g, '\\$&')}*`
+    for (const node of redis instanceof Cluster ? redis.nodes('master') : [redis]) {
+      let cursor = '0'
+      do {
+        const [next, found] = await node.scan(cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT)
+        if (found.length > 0) await each(found)
+        cursor = next
+      } while (cursor !== '0')
+    }
   }
 
   return {
@@ -81,27 +88,17 @@ export function createRedisCacheStore(options: RedisCacheOptions): RedisCacheSto
       }),
     ready: () => ask(async () => void (await redis.ping())),
     async close() {
-      if (redis.status === 'ready') await redis.quit().catch(() => redis.disconnect())
+      // `quit` of a cluster may never resolve.
+      if (redis.status === 'ready' && !(redis instanceof Cluster)) await redis.quit().catch(() => redis.disconnect())
       else redis.disconnect()
     },
   }
 }
 
-function prefixOf(plugin: string): string {
-  return `${PREFIX}${plugin}:`
-}
-
-function unavailable(thrown: unknown, url: string): XCoreError {
+function unavailable(thrown: unknown, redis: RedisSettings): XCoreError {
   return new XCoreError(
     'redis_unavailable',
-    `Expected Redis at ${addressOf(url)}, but: ${messageOf(thrown)}. Check REDIS_URL and that the server runs, or unset it to keep the cache in Postgres.`,
+    `Expected Redis at ${shownAddress(redis)}, but: ${messageOf(thrown)}. Check REDIS_URL and that the server runs, or unset it to keep the cache in Postgres.`,
     { cause: thrown, retryAfterSeconds: 1 },
   )
-}
-
-/** Without user and password. */
-function addressOf(url: string): string {
-  if (!URL.canParse(url)) return 'the configured address'
-  const { hostname, port, pathname } = new URL(url)
-  return `${hostname || 'localhost'}:${port || '6379'}${pathname === '/' ? '' : pathname}`
 }

@@ -23,6 +23,7 @@ export function innerManifest(init: InitFrame): Manifest {
     filesystem: { allowedPaths: [], deniedPaths: [] },
     sandbox: { prewarm: false, idleSeconds: 0, maxJobs: 0 },
     concurrency: 1,
+    totalConcurrency: null,
     priority: 50,
     config: isJsonObject(init.config) ? init.config : {},
     http: { auth: 'public' },

@@ -9,11 +9,16 @@ export interface RedisSettings {
   readonly nodes: readonly string[]
   /** The name under which Sentinel knows the master. */
   readonly sentinelName: string
+  /** With TLS: the file of the certificates that are trusted, in PEM; null: those that Node trusts. */
+  readonly caFile: string | null
   /** Begins all keys. Two installations on one Redis need two. */
   readonly prefix: string
 }
 
-export const REDIS_DEFAULTS = { topology: 'standalone', nodes: [], sentinelName: 'mymaster', prefix: 'xcore' } as const satisfies Omit<
-  RedisSettings,
-  'url'
->
+export const REDIS_DEFAULTS = {
+  topology: 'standalone',
+  nodes: [],
+  sentinelName: 'mymaster',
+  caFile: null,
+  prefix: 'xcore',
+} as const satisfies Omit<RedisSettings, 'url'>
