@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { PluginName } from '../../event-log/ids.ts'
 import type { RedisClient } from '../../redis/client.ts'
-import type { PluginQueue } from './plugin-queue.ts'
-import type { HeldByToken } from './prefetched.ts'
+import type { PluginQueue, TakenByToken } from './plugin-queue.ts'
 import { BOUND } from './reads.ts'
 
 /** After Redis lost its data its holders have so long to tell it what they hold, before anybody is given more. */
@@ -24,12 +23,12 @@ export interface Bounded {
   note(plugin: PluginName, total: number | undefined): void
   isBounded(plugin: PluginName): boolean
   /** Asks for as many as the bound allows. Not `sure`: data was lost meanwhile, and what was taken must go back. */
-  take(queue: PluginQueue, limit: number, total: number, ask: Ask): Promise<{ taken: readonly HeldByToken[]; sure: boolean }>
+  take(queue: PluginQueue, limit: number, total: number, ask: Ask): Promise<{ taken: readonly TakenByToken[]; sure: boolean }>
   /** Takes away a bound that the manifest has no more; `found` is what Redis has. */
   tidy(queue: PluginQueue, found: string | null): Promise<void>
 }
 
-type Ask = (limit: number) => Promise<readonly HeldByToken[]>
+type Ask = (limit: number) => Promise<readonly TakenByToken[]>
 
 export function createBounded(client: RedisClient): Bounded {
   const totals = new Map<PluginName, number | undefined>()

@@ -2,6 +2,7 @@ import { Job, Queue, QueueKeys, RedisQueueBackend } from 'bullmq'
 import type { RedisConnection } from 'bullmq'
 import { jobId, timeOf } from '../../event-log/ids.ts'
 import type { JobId, PluginName } from '../../event-log/ids.ts'
+import { LARGEST_BATCH, keyCount, many } from './batch-scripts.ts'
 import { bullPriority, ownPriority, restoredScore } from './priority.ts'
 import type { RedisClient } from '../../redis/client.ts'
 
@@ -28,6 +29,16 @@ export interface Taken {
   readonly attempts: number
   /** How often a holder went silent since then. */
   readonly stalls: number
+}
+
+/** A job that this process holds, and the token by which Redis knows that. */
+export interface HeldByToken {
+  readonly jobId: JobId
+  readonly token: string
+}
+
+export interface TakenByToken extends Taken {
+  readonly token: string
 }
 
 export interface PluginQueueOptions {
@@ -74,7 +85,7 @@ export class PluginQueue {
   async add(pointers: readonly Pointer[]): Promise<void> {
     if (pointers.length === 0) return
     const now = Date.now()
-    await this.#scripts.addJobs(pointers.map((pointer) => ({ job: jobOf(pointer, now), jobId: pointer.jobId })))
+    await Promise.all(batches(pointers).map((batch) => this.#scripts.add(batch.map((pointer) => jobOf(pointer, now)))))
   }
 
   /** The same for jobs that Redis has lost: they come before those added since, in the order of their requests. */
@@ -85,14 +96,14 @@ export class PluginQueue {
     if (scores.length > 0) await this.#client.zadd(this.key('prioritized'), 'XX', ...scores)
   }
 
-  /** Takes the next due job; undefined: there is none. */
-  async take(token: string): Promise<Taken | undefined> {
-    return takenOf(await this.#scripts.moveToActive(token))
+  /** Takes the next due jobs, at most `limit`, which is at most `LARGEST_BATCH`. */
+  async take(token: string, limit: number): Promise<TakenByToken[]> {
+    return (await this.#scripts.take(token, limit)).map((taken) => ({ ...taken, token }))
   }
 
-  /** Takes a held job off the queue, and with `next` the next due one in the same command. */
-  finish(id: JobId, token: string, next: boolean): Promise<Finished> {
-    return this.#scripts.finish(id, token, next)
+  /** Takes held jobs off the queue. Returns those that were not held: the lock had run out, or the job had been taken off. */
+  async finish(held: readonly HeldByToken[]): Promise<JobId[]> {
+    return (await Promise.all(batches(held).map((batch) => this.#scripts.finish(batch)))).flat()
   }
 
   /** Puts held jobs back in one transaction each, so that no crash loses one. Those that are not held any more stay as they are. */
@@ -102,7 +113,7 @@ export class PluginQueue {
   }
 
   /** Says that these are still worked on; returns those that this process does not hold any more. */
-  async extend(held: readonly { readonly jobId: JobId; readonly token: string }[], lockMs: number): Promise<JobId[]> {
+  async extend(held: readonly HeldByToken[], lockMs: number): Promise<JobId[]> {
     const lost = await this.#scripts.extendLocks(
       held.map((each) => each.jobId),
       held.map((each) => each.token),
@@ -141,14 +152,16 @@ export class PluginQueue {
   }
 }
 
-export type Finished =
-  | { readonly kind: 'done'; readonly next: Taken | undefined }
-  /** The lock had run out, or the job had been taken off. */
-  | { readonly kind: 'not held' }
+interface ScriptCall {
+  readonly script: string
+  readonly args: readonly unknown[]
+}
 
 class Scripts extends RedisQueueBackend {
   /** All that BullMQ's script needs to know of a job is its id. */
   readonly #template: Job
+  /** While BullMQ's code is asked for the arguments of scripts instead of running them. */
+  #calls: ScriptCall[] | undefined
 
   constructor({ plugin, prefix, client, connection, lockMs, stalledCheckMs }: PluginQueueOptions) {
     const keys = new QueueKeys(prefix)
@@ -158,13 +171,61 @@ class Scripts extends RedisQueueBackend {
     this.#template = new Job(new Queue(name, { connection: client, prefix, skipMetasUpdate: true }, () => this), 'job', null)
   }
 
-  async finish(id: string, token: string, next: boolean): Promise<Finished> {
-    this.#template.id = id
-    const args = this.moveToCompletedArgs(this.#template, '', true, token, next)
+  async add(jobs: readonly ReturnType<typeof jobOf>[]): Promise<void> {
     const client = await this.client
-    const answer: unknown = await this.execCommand(client, 'moveToFinished', args)
-    if (typeof answer === 'number' && answer < 0) return { kind: 'not held' }
-    return { kind: 'done', next: Array.isArray(answer) ? takenOfRaw(answer) : undefined }
+    const calls = this.#collected(() => {
+      for (const job of jobs) void this.addJobToTransaction(client, job, job.id)
+    })
+    await Promise.all(
+      [...Map.groupBy(calls, (call) => call.script)].map(([script, own]) => {
+        const keys = own[0]?.args.slice(0, keyCount(script)) ?? []
+        const each = own.flatMap((call) => call.args.slice(keys.length))
+        return this.execCommand(client, many(script), [...keys, ...each])
+      }),
+    )
+  }
+
+  // BullMQ itself fetches a next job with the options that finish one, so they serve here as well.
+  async take(token: string, limit: number): Promise<Taken[]> {
+    const { wait, active, prioritized, events, stalled, limiter, delayed, paused, meta, pc, marker } = this.keys
+    const keys = [wait, active, prioritized, events, stalled, limiter, delayed, paused, meta, pc, marker]
+    const [, timestamp, , , , , prefix, options] = this.#finishing(token).args
+    const found: unknown = await this.execCommand(await this.client, many('moveToActive'), [...keys, prefix, timestamp, options, limit])
+    return Array.isArray(found) ? found.map(takenOf) : []
+  }
+
+  async finish(held: readonly HeldByToken[]): Promise<JobId[]> {
+    const args: unknown[] = []
+    for (const [token, jobs] of Map.groupBy(held, (job) => job.token)) {
+      const { keys, args: shared } = this.#finishing(token)
+      if (args.length === 0) args.push(...keys)
+      args.push(...shared, jobs.length, ...jobs.map((job) => job.jobId))
+    }
+    const refused: unknown = await this.execCommand(await this.client, many('moveToFinished'), args)
+    return Array.isArray(refused) ? refused.map(jobId) : []
+  }
+
+  override execCommand(...[client, script, args]: Parameters<RedisQueueBackend['execCommand']>): unknown {
+    return this.#calls === undefined ? super.execCommand(client, script, args) : this.#calls.push({ script, args })
+  }
+
+  /** The scripts that `ask` would run, which it must do before it returns. */
+  #collected(ask: () => void): ScriptCall[] {
+    const calls: ScriptCall[] = []
+    this.#calls = calls
+    try {
+      ask()
+    } finally {
+      this.#calls = undefined
+    }
+    return calls
+  }
+
+  /** What BullMQ's script gets to finish a job that is held by this token; its id and its own key are still to be filled in. */
+  #finishing(token: string): { keys: unknown[]; args: unknown[] } {
+    const both: unknown[] = this.moveToCompletedArgs(this.#template, '', true, token, false)
+    const keys = keyCount('moveToFinished')
+    return { keys: both.slice(0, keys), args: both.slice(keys) }
   }
 
   async replace(job: ReturnType<typeof jobOf>, token: string): Promise<void> {
@@ -199,20 +260,13 @@ function jobOf({ jobId: id, priority, runAt, attempts }: Pointer, now: number) {
   }
 }
 
-function takenOf([job, id]: readonly unknown[]): Taken | undefined {
-  if (typeof id !== 'string' || typeof job !== 'object' || job === null) return undefined
-  const { data, priority, stalledCounter }: { data?: unknown; priority?: unknown; stalledCounter?: unknown } = job
-  return { jobId: jobId(id), priority: ownPriority(Number(priority)), attempts: Number(data), stalls: Number(stalledCounter ?? 0) }
+function takenOf(found: unknown): Taken {
+  if (!Array.isArray(found)) throw new Error('Redis did not answer with a job')
+  const fields: readonly unknown[] = found
+  const [id, priority, data, stalls] = fields
+  return { jobId: jobId(String(id)), priority: ownPriority(Number(priority)), attempts: Number(data), stalls: Number(stalls) }
 }
 
-/** Redis answers with the fields of the job's hash as a flat list. */
-function takenOfRaw([fields, id]: readonly unknown[]): Taken | undefined {
-  if (typeof id !== 'string' || !Array.isArray(fields)) return undefined
-  const valueOf = (name: string) => Number(fields[fields.indexOf(name) + 1])
-  return {
-    jobId: jobId(id),
-    priority: ownPriority(valueOf('priority')),
-    attempts: valueOf('data'),
-    stalls: fields.includes('stc') ? valueOf('stc') : 0,
-  }
+function batches<T>(items: readonly T[]): T[][] {
+  return Array.from({ length: Math.ceil(items.length / LARGEST_BATCH) }, (_, n) => items.slice(n * LARGEST_BATCH, (n + 1) * LARGEST_BATCH))
 }

@@ -1,4 +1,4 @@
-import { RedisConnection } from 'bullmq'
+import type { RedisConnection } from 'bullmq'
 import { XCoreError } from '../../errors/index.ts'
 import { jobId } from '../../event-log/ids.ts'
 import type { JobId, PluginName } from '../../event-log/ids.ts'
@@ -7,6 +7,7 @@ import type { Logger } from '../../telemetry/logger.ts'
 import type { Queue, QueueEntry, RetryEntry } from '../port.ts'
 import { createWake } from '../wake.ts'
 import type { Wake, WakeChannel } from '../wake.ts'
+import { BatchConnection } from './batch-scripts.ts'
 import { checkServer, connect } from './check-server.ts'
 import { createBounded } from './bounded.ts'
 import { createClaiming } from './claiming.ts'
@@ -197,7 +198,7 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
       })
       if (subscriber !== undefined) await connect(subscriber, redis)
       await ownChannel?.start()
-      connection = new RedisConnection(client, { shared: true, blocking: false, skipVersionCheck: true })
+      connection = new BatchConnection(client, { shared: true, blocking: false, skipVersionCheck: true })
       connection.on('error', () => {})
       await connection.client
       options.onAvailable?.(true)
@@ -208,7 +209,6 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
     async stop() {
       stopped = true
       for (const timer of timers) clearInterval(timer)
-      if (client.status === 'ready') await claiming.stop()
       await wake?.stop()
       await working
       connection = undefined
@@ -248,9 +248,7 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
 
     async settled(done, retries) {
       try {
-        await byPlugin(held.take(done), async (queue, own) => {
-          if (await claiming.finish(queue, own)) wake?.local([queue.plugin])
-        })
+        await byPlugin(held.take(done), (queue, own) => claiming.finish(queue, own))
         await putBack(retries, 1)
       } catch (err) {
         logger.warn(
