@@ -60,6 +60,17 @@ test('writes nothing when a statement fails, also one that is new to the connect
   assert.equal(await backend(), pid)
 })
 
+test('two statements of one name are both run as they are written', async () => {
+  const text = (number: number) => ({ name: 'batch_twice', text: `select ${number} as number` })
+  for (const numbers of [[1, 2], [1], [2]]) {
+    const rows = await db.atOnce((tx) => Promise.all(numbers.map((number) => tx.query(text(number)))))
+    assert.deepEqual(
+      rows.flat(),
+      numbers.map((number) => ({ number })),
+    )
+  }
+})
+
 test('rejects when the error of a statement was swallowed', async () => {
   await assert.rejects(
     db.atOnce((tx) => Promise.all([tx.query(INSERT, [20, 'x']), tx.run('select 1/0').catch(() => [])])),

@@ -8,8 +8,8 @@ export interface BatchStatement {
   readonly params: readonly unknown[]
 }
 
-/** The names under which a connection knows our statements; a batch keeps its own, apart from those of `pg`. */
-const prepared = new WeakMap<Connection, Set<string>>()
+/** What a connection knows our statements by, and their texts; a batch keeps names of its own, apart from those of `pg`. */
+const prepared = new WeakMap<Connection, Map<string, string>>()
 
 /**
  * Runs the statements in one transaction that leaves in one packet and is answered in one: several of them before a single Sync are what
@@ -36,10 +36,10 @@ class StatementBatch extends Query<object> {
     statements: readonly BatchStatement[],
     answer: (error: Error | null | undefined, answered: Answered) => void,
   ) {
-    const known = prepared.get(connection) ?? new Set<string>()
+    const known = prepared.get(connection) ?? new Map<string, string>()
     prepared.set(connection, known)
     super('', (error, answered) => {
-      if (!error) for (const { name } of this.#statements) known.add(name)
+      if (!error) for (const { name, text } of this.#statements) known.set(name, text)
       answer(error, answered)
     })
     // Before anything is sent: a value that cannot be sent must not leave half a transaction on its way.
@@ -55,8 +55,8 @@ class StatementBatch extends Query<object> {
     connection.stream.cork()
     try {
       for (const { name, text, values } of this.#statements) {
-        if (name === '' || known?.has(name) !== true) {
-          // It may be there, when a batch failed behind it; closing what is not there is no error.
+        if (name === '' || known?.get(name) !== text) {
+          // It may be there, from a batch that failed or with another text; closing what is not there is no error.
           if (name !== '') connection.close({ type: 'S', name }, true)
           connection.parse({ name, text, types: [] }, true)
         }
