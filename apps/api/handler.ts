@@ -1,4 +1,4 @@
-import type { ParameterizedContext } from 'koa'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ApiDeps, Scope } from './deps.ts'
 
 /** What the api notes about a request while it handles it. */
@@ -13,7 +13,21 @@ export interface ApiState {
   caller?: string
 }
 
-export type ApiContext = ParameterizedContext<ApiState>
+/** One request and its answer, as endpoints see them: Koa's context, or the slimmer one of direct calls (direct-call.ts). */
+export interface ApiContext {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly state: ApiState
+  readonly method: string
+  readonly path: string
+  readonly querystring: string
+  readonly protocol: string
+  readonly ip: string
+  status: number
+  body: unknown
+  /** Sets a header of the answer. */
+  set(field: string, value: string): void
+}
 
 /** What handlers work with. */
 export interface ApiScope extends ApiDeps {
@@ -36,6 +50,6 @@ export interface Endpoint {
 /** Answers JSON. Koa would do the same in more steps: this is the hot path of every call. */
 export function sendJson(ctx: ApiContext, status: number, body: object): void {
   ctx.status = status
-  ctx.type = 'json'
+  ctx.set('Content-Type', 'application/json; charset=utf-8')
   ctx.body = JSON.stringify(body)
 }

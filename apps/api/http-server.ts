@@ -10,7 +10,7 @@ const CHECK_INTERVAL_MS = 5000
 /** Longer than the idle timeouts of usual proxies, so that they close first. */
 const KEEP_ALIVE_MS = 65_000
 
-type RequestListener = (req: IncomingMessage, res: ServerResponse) => void
+export type RequestListener = (req: IncomingMessage, res: ServerResponse) => void
 
 /** A server that is not listening yet. `limit`: of bodies, in bytes; whoever asks before sending a larger one is told at once. */
 export function createHttpServer(listener: RequestListener, limit: number): Server {

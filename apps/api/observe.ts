@@ -1,4 +1,3 @@
-import type { Next } from 'koa'
 import { METHODS } from 'node:http'
 import { XCoreError, messageOf } from '../../libs/errors/index.ts'
 import { randomIds } from '../../libs/event-log/index.ts'
@@ -14,7 +13,7 @@ const KNOWN_METHODS = new Set(METHODS)
 const NOTHING = {}
 
 /** The outermost step: answers errors as problems, measures and logs every request. */
-export function observe(api: ApiScope): (ctx: ApiContext, next: Next) => Promise<void> {
+export function observe(api: ApiScope): (ctx: ApiContext, next: () => Promise<unknown> | void) => Promise<void> {
   const { httpRequestSeconds } = api.metrics
   const watch = createAuthWatch(api.metrics, api.logger)
   const debugs = api.logger.isLevelEnabled('debug')
@@ -55,7 +54,7 @@ function describeSpan(span: TracedSpan, ctx: ApiContext, method: string): void {
 
 export function sendProblem(ctx: ApiContext, answer: Problem): void {
   if (ctx.res.headersSent) return
-  if (answer.headers !== undefined) ctx.set({ ...answer.headers })
+  for (const [field, value] of Object.entries(answer.headers ?? {})) ctx.set(field, value)
   if (answer.retryAfterSeconds !== undefined) ctx.set('Retry-After', String(Math.max(1, Math.ceil(answer.retryAfterSeconds))))
   ctx.status = answer.status
   ctx.set('Content-Type', 'application/problem+json')

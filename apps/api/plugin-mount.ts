@@ -4,11 +4,12 @@ import type { PluginRoutes } from '../../libs/plugin-host/port.ts'
 import type { Authorize } from './auth.ts'
 import { parsePluginBody } from './plugin-body.ts'
 import { readBody } from './body.ts'
-import type { ApiContext, ApiScope } from './handler.ts'
+import type { ApiScope } from './handler.ts'
 import { isStatusError, statusErrorProblem } from './http-error.ts'
 import { internalError, sendProblem } from './observe.ts'
 import { codeOfStatus, problem, problemOf, reasonPhrase, statusOfError } from './problem.ts'
 import { answerOtherMethod } from './routing.ts'
+import type { KoaContext } from './routing.ts'
 
 const MOUNT = '/plugins/'
 const ROUTE = '/plugins/:name/*'
@@ -17,7 +18,7 @@ const ROUTE = '/plugins/:name/*'
  * `/plugins/{name}/…`: the plugin's own routes, with paths relative to the mount. The host's part is around them: key, rate limit,
  * body, timeout, and answers to what the plugin did not catch, which reveal nothing.
  */
-export function mountPlugins(api: ApiScope, authorize: Authorize): (ctx: ApiContext, next: Next) => Promise<void> {
+export function mountPlugins(api: ApiScope, authorize: Authorize): (ctx: KoaContext, next: Next) => Promise<void> {
   return async (ctx, next) => {
     const { path } = ctx
     if (!path.startsWith(MOUNT)) {
@@ -61,7 +62,7 @@ async function takeToken(api: ApiScope, routes: PluginRoutes): Promise<void> {
   )
 }
 
-async function attachBody(api: ApiScope, ctx: ApiContext): Promise<void> {
+async function attachBody(api: ApiScope, ctx: KoaContext): Promise<void> {
   const { headers } = ctx.req
   if (headers['transfer-encoding'] === undefined && (headers['content-length'] ?? '0') === '0') return
   const bytes = await readBody(ctx.req, api.limits.payloadBytes)
@@ -69,7 +70,7 @@ async function attachBody(api: ApiScope, ctx: ApiContext): Promise<void> {
 }
 
 /** Runs the routes under the plugin's timeout. Throws nothing that the plugin threw. */
-async function runWithin(api: ApiScope, ctx: ApiContext, routes: PluginRoutes): Promise<void> {
+async function runWithin(api: ApiScope, ctx: KoaContext, routes: PluginRoutes): Promise<void> {
   const timeout = Promise.withResolvers<'timeout'>()
   const timer = setTimeout(timeout.resolve, routes.timeoutSeconds * 1000, 'timeout')
   const run = runRoutes(api, ctx, routes)
@@ -80,7 +81,7 @@ async function runWithin(api: ApiScope, ctx: ApiContext, routes: PluginRoutes): 
   }
 }
 
-async function runRoutes(api: ApiScope, ctx: ApiContext, routes: PluginRoutes): Promise<void> {
+async function runRoutes(api: ApiScope, ctx: KoaContext, routes: PluginRoutes): Promise<void> {
   try {
     await routes.middleware(ctx, async () => undefined)
     giveErrorItsStatus(ctx)
@@ -98,7 +99,7 @@ async function runRoutes(api: ApiScope, ctx: ApiContext, routes: PluginRoutes): 
 }
 
 /** `ctx.body = error(…)` is no success: it answers with the status that the same error of an action has. */
-function giveErrorItsStatus(ctx: ApiContext): void {
+function giveErrorItsStatus(ctx: KoaContext): void {
   const body: unknown = ctx.body
   if (ctx.respond === false || ctx.status !== 200 || typeof body !== 'object' || body === null) return
   if (!('status' in body && body.status === 'error' && 'msg' in body)) return
@@ -110,14 +111,14 @@ function giveErrorItsStatus(ctx: ApiContext): void {
 }
 
 /** Koa would do it after us, where a cycle or a BigInt could no longer be answered properly. */
-function stringifyBody(ctx: ApiContext): void {
+function stringifyBody(ctx: KoaContext): void {
   const body: unknown = ctx.body
   if (typeof body !== 'object' || body === null || ctx.respond === false) return
   const prototype: unknown = Object.getPrototypeOf(body)
   if (prototype === Object.prototype || prototype === null || Array.isArray(body)) ctx.body = JSON.stringify(body)
 }
 
-function sendThrown(api: ApiScope, ctx: ApiContext, routes: PluginRoutes, error: unknown): void {
+function sendThrown(api: ApiScope, ctx: KoaContext, routes: PluginRoutes, error: unknown): void {
   if (!isStatusError(error)) {
     const code = error instanceof XCoreError ? error.code : undefined
     // Counted and logged where it was denied; what it wanted is not the caller's business.
@@ -136,7 +137,7 @@ function sendThrown(api: ApiScope, ctx: ApiContext, routes: PluginRoutes, error:
  * Answers at once and takes the response away from Koa: the handler may still run, and what it writes from now on must not
  * reach the caller.
  */
-function sendTimeout(api: ApiScope, ctx: ApiContext, routes: PluginRoutes): void {
+function sendTimeout(api: ApiScope, ctx: KoaContext, routes: PluginRoutes): void {
   api.logger.warn(
     { plugin: routes.plugin, method: ctx.method, path: ctx.path, timeout_seconds: routes.timeoutSeconds },
     'a route did not finish in time',

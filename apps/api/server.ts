@@ -2,9 +2,11 @@ import { isIPv6 } from 'node:net'
 import Koa from 'koa'
 import { createAuthorize, requireLoopback } from './auth.ts'
 import { consoleEndpoints } from './console/endpoints.ts'
+import { directCalls } from './direct-call.ts'
 import type { Api, ApiDeps } from './deps.ts'
 import { sendJson, type ApiScope, type ApiState, type Endpoint } from './handler.ts'
 import { bind, closeServer, createHttpServer } from './http-server.ts'
+import type { RequestListener } from './http-server.ts'
 import { observe } from './observe.ts'
 import { openApiDocument } from './openapi.ts'
 import { mountPlugins } from './plugin-mount.ts'
@@ -27,7 +29,7 @@ export function createApi(deps: ApiDeps): Api {
   if (deps.draining?.aborted) stop()
   deps.draining?.addEventListener('abort', stop, { once: true })
   const api: ApiScope = { ...deps, now: deps.now ?? (() => new Date()), stopping: stopping.signal }
-  const server = createHttpServer(createApp(api).callback(), deps.limits.payloadBytes)
+  const server = createHttpServer(createListener(api), deps.limits.payloadBytes)
   let closed: Promise<void> | undefined
   return {
     async listen(host, port) {
@@ -44,17 +46,18 @@ export function createApi(deps: ApiDeps): Api {
   }
 }
 
-function createApp(api: ApiScope): Koa<ApiState> {
+function createListener(api: ApiScope): RequestListener {
   const authorize = createAuthorize(api.auth.keys)
   const app = new Koa<ApiState>()
   // What gets past `observe` broke while the answer was sent; mostly callers who hung up.
-  app.on('error', (error: Error) => {
-    const hungUp = 'code' in error && HUNG_UP.has(String(error.code))
+  const unsent = (error: unknown): void => {
+    const hungUp = error instanceof Error && 'code' in error && HUNG_UP.has(String(error.code))
     api.logger[hungUp ? 'debug' : 'warn']({ err: error }, 'an answer could not be sent')
-  })
+  }
+  app.on('error', unsent)
   const ipc = ipcEndpoint(api)
   const { page, files } = consoleEndpoints()
-  const others = [
+  const rest = [
     eventEndpoint(api),
     ...replayEndpoints(api),
     ...jobEndpoints(api),
@@ -64,14 +67,16 @@ function createApp(api: ApiScope): Koa<ApiState> {
     ...operationEndpoints(api),
     page,
   ]
-  const openApi = openApiEndpoint(api, [ipc, ...others])
-  app.use(observe(api))
-  // Calls apart from the others: the hot path then matches one pattern instead of all.
+  const openApi = openApiEndpoint(api, [ipc, ...rest])
+  const observed = observe(api)
+  app.use(observed)
+  // Calls that are not as plain as the direct ones come here: first, since they are the most frequent.
   app.use(routerOf([ipc], authorize).routes())
   app.use(mountPlugins(api, authorize))
-  app.use(routerOf([...others, openApi, files], authorize).routes())
+  app.use(routerOf([...rest, openApi, files], authorize).routes())
   app.use(unmatched)
-  return app
+  const others = app.callback()
+  return directCalls({ endpoint: ipc, authorize, observed, unsent, others: (req, res) => void others(req, res) })
 }
 
 function openApiEndpoint(api: ApiScope, others: readonly Endpoint[]): Endpoint {

@@ -151,9 +151,9 @@ export function createAcceptance(options: AcceptanceOptions): Acceptance {
     return { results, entries, requests, events: events.length }
   }
 
-  // Callers over HTTP are tens, not hundreds: a second transaction is worth it from 8 on (measured with 50 connections: 1.2–2× the
-  // requests of one lane).
-  const batch = new PressureBatch(flush, { maxItems: 500, lanes: 2, laneAt: 8 })
+  // Callers over HTTP are tens, not hundreds, so a second transaction starts for 16, and what is on its way is gathered first. Measured with 50
+  // connections against a start at 8 and no gathering: 5 to 15 % less CPU here, 5 to 12 % less in Postgres, 7 % more requests.
+  const batch = new PressureBatch(flush, { maxItems: 500, lanes: 2, laneAt: 16, gatherFrom: 8 })
   return {
     accept: (item) => batch.add(item),
     async drained() {

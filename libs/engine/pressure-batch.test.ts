@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { PressureBatch } from './pressure-batch.ts'
 
 /** A batch whose flushes end when the test says so. */
-function controlled(options: { maxItems: number; lanes?: number }) {
+function controlled(options: { maxItems: number; lanes?: number; gatherFrom?: number }) {
   const flushes: { readonly items: readonly number[]; end(): void; fail(error: Error): void }[] = []
   const batch = new PressureBatch<number, string>(
     (items) =>
@@ -60,6 +60,41 @@ describe('a batch by pressure', () => {
     }
     await Promise.all(all)
     assert.deepEqual(sizes(), [1, 5, 10, 10, 10])
+  })
+
+  test('after a large batch it gathers: it leaves once two turns brought nothing, when it is full, or after eight turns', async () => {
+    const { batch, flushes, sizes } = controlled({ maxItems: 12, gatherFrom: 4 })
+    const all = numbers(4).map((n) => batch.add(n))
+    await turn()
+    assert.deepEqual(sizes(), [4], 'idle, it waits for nobody')
+    const trickle = async (items: number) => {
+      for (let n = 0; n < items; n++) {
+        all.push(batch.add(n))
+        await turn()
+      }
+    }
+    const settled = async () => {
+      flushes.at(-1)?.end()
+      await turn()
+    }
+    all.push(batch.add(0))
+    await settled()
+    await trickle(3)
+    assert.deepEqual(sizes(), [4], 'each turn brought one')
+    await turn()
+    await turn()
+    assert.deepEqual(sizes(), [4, 4])
+    all.push(batch.add(0))
+    await settled()
+    all.push(...numbers(11).map((n) => batch.add(n)))
+    await turn()
+    assert.deepEqual(sizes(), [4, 4, 12], 'full')
+    all.push(batch.add(0))
+    await settled()
+    await trickle(10)
+    assert.ok((sizes()[3] ?? 0) >= 7 && (sizes()[3] ?? 0) <= 9, `after eight turns: ${sizes().join()}`)
+    while (batch.busy) await settled()
+    await Promise.all(all)
   })
 
   test('a flush that fails rejects its own items only', async () => {

@@ -7,7 +7,17 @@ export interface PressureBatchOptions {
   readonly lanes?: number
   /** A further flush starts only when so many items wait, so that batches do not shrink as lanes are added. Default: half a batch. */
   readonly laneAt?: number
+  /**
+   * After a batch of so many items the next one gathers first: it leaves in the first turns of the event loop that bring no further item.
+   * Who was answered together asks again together. Default: never.
+   */
+  readonly gatherFrom?: number
 }
+
+/** Turns of the event loop without a new item that end the gathering: one alone may fall between two packets of the same burst. */
+const QUIET_TURNS = 2
+/** Gathering ends here in any case: with very many callers every turn brings some. */
+const MOST_TURNS = 8
 
 interface Pending<Item, Result> {
   readonly item: Item
@@ -25,6 +35,8 @@ export class PressureBatch<Item, Result> {
   readonly #maxItems: number
   readonly #lanes: number
   readonly #laneAt: number
+  readonly #gatherFrom: number
+  #lastBatch = 0
   #waiting: Pending<Item, Result>[] = []
   #flying = 0
   #scheduled = false
@@ -36,6 +48,7 @@ export class PressureBatch<Item, Result> {
     this.#maxItems = options.maxItems
     this.#lanes = options.lanes ?? 1
     this.#laneAt = options.laneAt ?? options.maxItems / 2
+    this.#gatherFrom = options.gatherFrom ?? Number.POSITIVE_INFINITY
   }
 
   /** Items that wait or are being flushed. */
@@ -58,10 +71,22 @@ export class PressureBatch<Item, Result> {
   #schedule(): void {
     if (this.#scheduled || this.#waiting.length === 0 || !this.#laneFree()) return
     this.#scheduled = true
+    if (this.#lastBatch < this.#gatherFrom) setImmediate(() => this.#start())
+    else this.#gather(1, 0, this.#waiting.length)
+  }
+
+  #gather(turn: number, quiet: number, before: number): void {
     setImmediate(() => {
-      this.#scheduled = false
-      while (this.#waiting.length > 0 && this.#laneFree()) void this.#fly(this.#waiting.splice(0, this.#maxItems))
+      const waiting = this.#waiting.length
+      const quietNow = waiting > before ? 0 : quiet + 1
+      if (quietNow >= QUIET_TURNS || turn >= MOST_TURNS || waiting >= this.#maxItems) this.#start()
+      else this.#gather(turn + 1, quietNow, waiting)
     })
+  }
+
+  #start(): void {
+    this.#scheduled = false
+    while (this.#waiting.length > 0 && this.#laneFree()) void this.#fly(this.#waiting.splice(0, this.#maxItems))
   }
 
   #laneFree(): boolean {
@@ -70,6 +95,7 @@ export class PressureBatch<Item, Result> {
 
   async #fly(batch: readonly Pending<Item, Result>[]): Promise<void> {
     this.#flying++
+    this.#lastBatch = batch.length
     try {
       const results = await this.#flush(batch.map(({ item }) => item))
       batch.forEach(({ resolve, reject }, index) => {

@@ -1,4 +1,3 @@
-import { Writable } from 'node:stream'
 import { Pool } from 'pg'
 import type { PoolClient, QueryConfig, QueryResult } from 'pg'
 import { XCoreError } from '../errors/index.ts'
@@ -6,6 +5,8 @@ import type { Logger } from '../telemetry/logger.ts'
 import { addressOf, clientConfig, databaseError, isConnectionError, isPoolTimeout } from './connection.ts'
 import type { ConnectionOptions } from './connection.ts'
 import type { Database, Sql, Statement, Tx } from './sql.ts'
+import { runBatch } from './statement-batch.ts'
+import type { BatchStatement } from './statement-batch.ts'
 
 export interface DatabaseOptions extends ConnectionOptions {
   /** Connections at most. Default 10. */
@@ -98,30 +99,21 @@ export function createDatabase(options: DatabaseOptions): PooledDatabase {
     })
   }
 
-  // Five packets become one: on the hot paths the system calls cost more than the statements' own work in this process.
   function atOnce<T>(issue: (tx: Tx) => Promise<T>): Promise<T> {
     return borrow(async (loan) => {
+      const pending: Pending[] = []
       const scope = { open: true }
-      const stream = streamOf(loan.client)
-      stream?.cork()
-      let work: Promise<[unknown, T]>
-      let committed: Promise<void>
+      let work: Promise<T>
       try {
-        const begun = loan.client.query('begin')
-        work = Promise.all([begun, issue(openTx(loan.client, scope))])
-        committed = commit(loan, options.url)
-      } catch (error) {
-        await loan.client.query('rollback').catch(loan.discard)
-        throw error
+        work = issue(gatherTx(pending, scope))
       } finally {
         scope.open = false
-        stream?.uncork()
       }
-      const [result, ended] = await Promise.allSettled([work, committed])
-      // The statement's error says more than the rollback that it led to.
+      const [result, committed] = await Promise.allSettled([work, answerAll(loan, pending, options.url)])
+      // Also when the error of a statement was swallowed: nothing is written then.
+      if (committed.status === 'rejected') throw committed.reason
       if (result.status === 'rejected') throw result.reason
-      if (ended.status === 'rejected') throw ended.reason
-      return result.value[1]
+      return result.value
     })
   }
 
@@ -153,15 +145,29 @@ async function execute<Row extends object>(client: PoolClient, statement: QueryC
   return [answer].flat().at(-1)?.rows ?? []
 }
 
-/** The socket below a client, which its types do not show. */
-function streamOf(client: PoolClient): Writable | undefined {
-  const connection: unknown = Reflect.get(client, 'connection')
-  const stream: unknown = typeof connection === 'object' && connection !== null ? Reflect.get(connection, 'stream') : undefined
-  return stream instanceof Writable ? stream : undefined
+function openTx(client: PoolClient, scope: { readonly open: boolean }): Tx {
+  return guardedTx(scope, (statement, params) => execute(client, statement, params))
 }
 
-function openTx(client: PoolClient, scope: { readonly open: boolean }): Tx {
-  const guarded = <Row extends object>(statement: QueryConfig, params?: readonly unknown[]): Promise<Row[]> => {
+/** A statement that waits for the others of its transaction. */
+interface Pending extends BatchStatement {
+  resolve(rows: object[]): void
+  reject(error: unknown): void
+}
+
+function gatherTx(pending: Pending[], scope: { readonly open: boolean }): Tx {
+  return guardedTx(scope, <Row extends object>(statement: BatchStatement['statement'], params: readonly unknown[]) => {
+    const { promise, resolve, reject } = Promise.withResolvers<Row[]>()
+    pending.push({ statement, params, resolve: (rows: Row[]) => resolve(rows), reject })
+    return promise
+  })
+}
+
+function guardedTx(
+  scope: { readonly open: boolean },
+  issue: <Row extends object>(statement: BatchStatement['statement'], params: readonly unknown[]) => Promise<Row[]>,
+): Tx {
+  const guarded = <Row extends object>(statement: BatchStatement['statement'], params: readonly unknown[] = []): Promise<Row[]> => {
     if (!scope.open)
       return Promise.reject(
         new XCoreError(
@@ -169,9 +175,24 @@ function openTx(client: PoolClient, scope: { readonly open: boolean }): Tx {
           'The transaction has ended, but a statement was issued on it. Await every statement inside the function given to transaction().',
         ),
       )
-    return execute<Row>(client, statement, params)
+    return issue<Row>(statement, params)
   }
   return { inTransaction: true, query: guarded, run: (text, params) => guarded({ text }, params) }
+}
+
+/** Resolves once committed. */
+async function answerAll(loan: Loan, pending: readonly Pending[], url: string): Promise<void> {
+  if (pending.length === 0) return
+  try {
+    const results = await runBatch(loan.client, pending)
+    pending.forEach(({ resolve }, index) => resolve(results[index] ?? []))
+  } catch (error) {
+    if (isConnectionError(error)) loan.discard()
+    // The server may have committed before the connection was lost.
+    const told = databaseError(error, url, { commit: 'unknown' })
+    for (const { reject } of pending) reject(told)
+    throw told
+  }
 }
 
 async function commit(loan: Loan, url: string): Promise<void> {

@@ -20,9 +20,10 @@ export interface Database extends Sql {
   /** Commits when `fn` resolves, rolls back when it rejects. */
   transaction<T>(fn: (tx: Tx) => Promise<T>): Promise<T>
   /**
-   * The same in one round trip: BEGIN, what `issue` asks for before it returns, and COMMIT leave in one packet. `issue` must issue all its
-   * statements at once, none after an await (that one would be refused); if it throws, nothing is committed. Since COMMIT is on
-   * its way before the answers are read, a statement that must stop the commit has to fail in Postgres.
+   * The same in one packet each way: what `issue` asks for before it returns is one implicit transaction of Postgres, without BEGIN and COMMIT.
+   * `issue` must issue all its statements at once, none after an await (that one would be refused); if it throws, nothing is sent. The
+   * answers come once all is committed, so a statement that must stop the commit has to fail in Postgres. Unnamed SQL is one statement a
+   * call here, and parameters are texts, numbers, booleans, dates, null or lists of these.
    */
   atOnce<T>(issue: (tx: Tx) => Promise<T>): Promise<T>
 }

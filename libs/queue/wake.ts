@@ -9,6 +9,9 @@ const MOST_TIMERS = 1_000
 const LONGEST_TIMER_MS = 60_000
 /** Between two notifications. The first of a burst leaves at once; workers that are awake look for more by themselves. */
 const SPACING_MS = 5
+/** After one that told of so many jobs: who is awake has enough to do, and each notification costs a commit and wakes every process. */
+const CROWD = 16
+const CROWD_SPACING_MS = 15
 /** Jobs that become due within one such span share a timer. */
 const SPAN_MS = 20
 
@@ -20,8 +23,8 @@ export interface Wake {
   on(plugin: PluginName, listener: () => void): () => void
   /** The plugins that somebody in this process listens for. */
   watched(): PluginName[]
-  /** Here and everywhere. */
-  announce(plugins: Iterable<PluginName>): void
+  /** Here and everywhere. `jobs`: how many became due. */
+  announce(plugins: Iterable<PluginName>, jobs?: number): void
   /** Here only. */
   local(plugins: Iterable<PluginName>): void
   /** Here only, in `ms`, so that what this process delayed runs on time; the poll finds all else. */
@@ -37,6 +40,7 @@ export function createWake(notifications: WakeChannel, logger: Logger): Wake {
   const listeners = new Map<PluginName, Set<() => void>>()
   const pending = new Set<PluginName>()
   const timers = new Map<string, NodeJS.Timeout>()
+  let pendingJobs = 0
   let sending: Promise<void> | undefined
 
   const local = (plugins: Iterable<PluginName>) => {
@@ -52,9 +56,11 @@ export function createWake(notifications: WakeChannel, logger: Logger): Wake {
     while (pending.size > 0) {
       const batch = [...pending].slice(0, 100)
       for (const plugin of batch) pending.delete(plugin)
+      const spacing = pendingJobs >= CROWD ? CROWD_SPACING_MS : SPACING_MS
+      pendingJobs = 0
       try {
         await notifications.notify('xcore_wake', [me, ...batch].join(' '))
-        await new Promise((resolve) => setTimeout(resolve, SPACING_MS))
+        await new Promise((resolve) => setTimeout(resolve, spacing))
       } catch (err) {
         // The poll finds the jobs; nothing is lost, they start later.
         logger.warn({ err, plugins: batch }, 'workers in other processes could not be woken; they find the jobs by polling')
@@ -77,9 +83,10 @@ export function createWake(notifications: WakeChannel, logger: Logger): Wake {
       timers.set(key, timer)
     },
     watched: () => [...listeners.keys()],
-    announce(plugins) {
+    announce(plugins, jobs = 1) {
       const named = [...plugins]
       local(named)
+      pendingJobs += jobs
       for (const plugin of named) pending.add(plugin)
       if (pending.size > 0) sending ??= send()
     },

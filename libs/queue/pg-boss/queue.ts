@@ -107,11 +107,14 @@ export function createPgBossQueue(options: PgBossQueueOptions): Queue {
   function wakeFor(entries: readonly { readonly plugin: PluginName; readonly runAt: Date | null }[]): void {
     const now = Date.now()
     const due = new Set<PluginName>()
+    let jobs = 0
     for (const { plugin, runAt } of entries) {
-      if (runAt === null || runAt.getTime() <= now) due.add(plugin)
-      else wake.at(plugin, runAt.getTime() - now)
+      if (runAt === null || runAt.getTime() <= now) {
+        due.add(plugin)
+        jobs += 1
+      } else wake.at(plugin, runAt.getTime() - now)
     }
-    if (due.size > 0) wake.announce(due)
+    if (jobs > 0) wake.announce(due, jobs)
   }
 
   return {
