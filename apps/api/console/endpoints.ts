@@ -76,11 +76,17 @@ function redirect(ctx: ApiContext): void {
 }
 
 function send(ctx: ApiContext, asset: Asset | undefined): void {
-  ctx.set(HEADERS)
+  for (const [field, value] of Object.entries(HEADERS)) ctx.set(field, value)
   if (asset === undefined) throw new XCoreError('not_found', `The console has no file ${ctx.path}; it begins at GET /console.`)
   ctx.status = 200
   ctx.set('Content-Type', asset.type)
   ctx.set('ETag', asset.etag)
-  if (ctx.fresh) ctx.status = 304
+  if (isKnown(asset.etag, ctx.req.headers['if-none-match'])) ctx.status = 304
   else ctx.body = asset.body
+}
+
+/** `If-None-Match`, compared weakly: RFC 9110, 13.1.2. */
+function isKnown(etag: string, header: string | undefined): boolean {
+  const opaque = (tag: string) => tag.trim().replace(/^W\//, '')
+  return header !== undefined && (header.trim() === '*' || header.split(',').some((tag) => opaque(tag) === opaque(etag)))
 }
