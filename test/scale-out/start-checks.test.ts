@@ -47,6 +47,16 @@ describe('what is wrong with Redis is said at the start', NEEDS_REDIS, () => {
     assert.equal((await call(api.url, 'ping', { wait: 20 })).status, 200)
   })
 
+  test('a database that Redis does not have', async () => {
+    await using redis = await startRedisServer(['--databases', '4'])
+    const { code, stderr } = await refused({ REDIS_URL: `${redis.url}/4` })
+    assert.equal(code, 1)
+    assert.match(
+      stderr,
+      /Expected a Redis at 127\.0\.0\.1:\d+\/4, found: ERR DB index is out of range\. .*put one below its setting `databases`/s,
+    )
+  })
+
   test('a topology that is not what it was said to be', async () => {
     await using redis = await startRedisServer()
     const { stderr } = await refused({ REDIS_URL: redis.url, XCORE_REDIS_TOPOLOGY: 'cluster' })

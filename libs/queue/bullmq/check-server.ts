@@ -1,5 +1,5 @@
 import { XCoreError, messageOf } from '../../errors/index.ts'
-import { Cluster } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import type { RedisClient } from '../../redis/client.ts'
 import { shownAddress } from '../../redis/client.ts'
 import type { RedisSettings } from '../../redis/settings.ts'
@@ -23,6 +23,8 @@ export async function connect(client: RedisClient, settings: RedisSettings): Pro
   try {
     await Promise.race([client.connect(), failedFor(client, () => last), late.promise])
     await client.ping()
+    // The client itself goes on in database 0 when it is refused another one.
+    if (client instanceof Redis && (client.options.db ?? 0) !== 0) await client.select(client.options.db ?? 0)
   } catch (error) {
     client.disconnect()
     throw unreachable(settings, last ?? error)
@@ -53,6 +55,10 @@ const REMEDIES: readonly { readonly of: RegExp; readonly remedy: string }[] = [
     remedy: 'The certificate is for other names: put one of them into redis.url (REDIS_URL), or give Redis a certificate for this one.',
   },
   {
+    of: /DB index is out of range/,
+    remedy: 'Redis has no database of this number: put one below its setting `databases` at the end of redis.url (REDIS_URL).',
+  },
+  {
     of: /CERT|SIGNATURE|certificate/,
     remedy:
       'Set redis.ca_file (XCORE_REDIS_CA_FILE) to the certificate of the authority that signed that of Redis, and look whether it is still valid.',
@@ -71,10 +77,14 @@ function codeOf(cause: unknown): string {
 function unreachable(settings: RedisSettings, cause: unknown): XCoreError {
   const message = messageOf(cause).replace(/ Retrying from scratch after [\d.]+ms\./, '')
   const remedy = REMEDIES.find(({ of }) => of.test(`${codeOf(cause)} ${message}`))?.remedy ?? otherwise(settings.url)
-  return new XCoreError('queue_unavailable', `Expected a Redis at ${shownAddress(settings)}, found: ${message}. ${remedy}`, {
-    cause,
-    retryAfterSeconds: 5,
-  })
+  return new XCoreError(
+    'queue_unavailable',
+    `Expected a Redis at ${shownAddress(settings)}, found: ${message.replace(/\.$/, '')}. ${remedy}`,
+    {
+      cause,
+      retryAfterSeconds: 5,
+    },
+  )
 }
 
 /** Throws XCoreError `queue_unsuitable` when jobs would not be safe on this server. Returns its version. */
