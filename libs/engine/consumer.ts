@@ -53,9 +53,9 @@ const UNSETTLED_ALLOWANCE = 2_000
 /** A second claim overlaps the first while the queue gives all that is asked for and half a batch fits. */
 const CLAIM_LANES = 2
 const PAUSE_AFTER_ERROR_MS = 1_000
-/** How often, and how long after each other, claimed jobs are read: less in all than the queue waits for a heartbeat. */
-const READ_TRIES = 10
-const READ_PAUSE_MS = 1_000
+/** For how long claimed jobs are tried to be read: less than the queue waits for a heartbeat. */
+const READ_PATIENCE_MS = 10_000
+const READ_PAUSE_MS = 500
 /** For how long this worker claims nothing after it handed a job over, so that one that can run it does. */
 const HAND_OVER_MS = 200
 
@@ -190,11 +190,12 @@ export function createConsumer(options: ConsumerOptions): Consumer {
   /** They are held already and would count as lost, an attempt each, so a database that is away for a moment is waited for. */
   async function readJobs(claims: readonly Claim[]): Promise<StoredJob[]> {
     const ids = claims.map((claim) => claim.jobId)
-    for (let tries = 1; ; tries++) {
+    const giveUpAt = performance.now() + READ_PATIENCE_MS
+    for (;;) {
       try {
         return await findJobs(options.database, ids)
       } catch (err) {
-        if (tries === READ_TRIES || paused) throw err
+        if (performance.now() >= giveUpAt || paused) throw err
         logger.warn({ err, plugin: name, jobs: ids.length }, 'claimed jobs could not be read; it is tried again')
         await pause(READ_PAUSE_MS, halted.signal)
       }
