@@ -6,6 +6,7 @@ import type { Database } from '../postgres/sql.ts'
 import type { Claim, Queue } from '../queue/index.ts'
 import { runJob } from './job-run.ts'
 import type { JobRun, JobRunContext, JobRunEnd } from './job-run.ts'
+import { sparing } from '../telemetry/sparing.ts'
 import { lostRow } from './outcome.ts'
 import { pause } from './pause.ts'
 import type { PluginDirectory, RunnablePlugin } from './plugin-port.ts'
@@ -61,6 +62,7 @@ const HAND_OVER_MS = 200
 
 export function createConsumer(options: ConsumerOptions): Consumer {
   const { plugin: name, queue, slots, metrics, logger } = options
+  const warn = sparing(logger)
   let concurrency = 1
   const seats = createSeats({ plugin: name, slots, calls: options.calls, concurrency: () => concurrency, onRoom: pump })
   const held = new Map<JobId, JobRun>()
@@ -122,7 +124,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
         unused--
       }
     } catch (err) {
-      logger.warn({ err, plugin: name }, 'claiming jobs failed; it is tried again')
+      warn({ err, plugin: name }, 'claiming jobs failed; it is tried again')
       later(PAUSE_AFTER_ERROR_MS)
     } finally {
       claiming--
@@ -196,7 +198,7 @@ export function createConsumer(options: ConsumerOptions): Consumer {
         return await findJobs(options.database, ids)
       } catch (err) {
         if (performance.now() >= giveUpAt || paused) throw err
-        logger.warn({ err, plugin: name, jobs: ids.length }, 'claimed jobs could not be read; it is tried again')
+        warn({ err, plugin: name, jobs: ids.length }, 'claimed jobs could not be read; it is tried again')
         await pause(READ_PAUSE_MS, halted.signal)
       }
     }

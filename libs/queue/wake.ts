@@ -3,6 +3,7 @@ import type { PluginName } from '../event-log/ids.ts'
 import { pluginName } from '../event-log/ids.ts'
 import type { Notifications } from '../postgres/notifications.ts'
 import type { Logger } from '../telemetry/logger.ts'
+import { sparing } from '../telemetry/sparing.ts'
 
 /** Timers at most, and how far ahead; beyond either the poll is soon enough. */
 const MOST_TIMERS = 1_000
@@ -37,6 +38,7 @@ export type WakeChannel = Pick<Notifications, 'listen' | 'notify' | 'onReconnect
 
 export function createWake(notifications: WakeChannel, logger: Logger): Wake {
   const me = randomUUID()
+  const warn = sparing(logger)
   const listeners = new Map<PluginName, Set<() => void>>()
   const pending = new Set<PluginName>()
   const timers = new Map<string, NodeJS.Timeout>()
@@ -63,7 +65,7 @@ export function createWake(notifications: WakeChannel, logger: Logger): Wake {
         await new Promise((resolve) => setTimeout(resolve, spacing))
       } catch (err) {
         // The poll finds the jobs; nothing is lost, they start later.
-        logger.warn({ err, plugins: batch }, 'workers in other processes could not be woken; they find the jobs by polling')
+        warn({ err, plugins: batch }, 'workers in other processes could not be woken; they find the jobs by polling')
       }
     }
     // Here and not in a later turn: what is announced from now on needs a new one.

@@ -4,6 +4,7 @@ import { jobId } from '../../event-log/ids.ts'
 import type { JobId, PluginName } from '../../event-log/ids.ts'
 import type { Database } from '../../postgres/sql.ts'
 import type { Logger } from '../../telemetry/logger.ts'
+import { sparing } from '../../telemetry/sparing.ts'
 import type { Queue, QueueEntry, RetryEntry } from '../port.ts'
 import { createWake } from '../wake.ts'
 import type { Wake, WakeChannel } from '../wake.ts'
@@ -61,6 +62,7 @@ export interface BullmqQueue extends Queue {
  */
 export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
   const { redis, database, logger } = options
+  const warn = sparing(logger)
   const lockMs = (options.lockSeconds ?? 20) * 1000
   const stalledCheckMs = (options.stalledCheckSeconds ?? 5) * 1000
   const client = queueClient(redis, 'commands')
@@ -94,6 +96,7 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
   let wake: Wake | undefined
   let working: Promise<void> | undefined
   let stopped = false
+  let away = false
 
   const channel = options.channel ?? ownChannel
   if (channel !== undefined) wake = createWake(channel, logger)
@@ -189,10 +192,13 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
       client.on('error', (err: unknown) => logger.debug({ err }, 'the connection to Redis has an error'))
       subscriber?.on('error', (err: unknown) => logger.debug({ err }, 'the connection to Redis that hears of new jobs has an error'))
       client.on('close', () => {
-        if (!stopped) logger.warn('the connection to Redis was lost: jobs are accepted, and run once it is back')
+        // Each try to open it again ends so too.
+        if (!stopped && !away) logger.warn('the connection to Redis was lost: jobs are accepted, and run once it is back')
+        away = true
         options.onAvailable?.(false)
       })
       client.on('ready', () => {
+        away = false
         logger.info('the connection to Redis is back')
         options.onAvailable?.(true)
       })
@@ -230,10 +236,7 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
       try {
         await byPlugin(entries, (queue, own) => queue.add(own.map(pointerOf)))
       } catch (err) {
-        logger.warn(
-          { err, jobs: entries.length },
-          'jobs were accepted but could not be put on the queue; they are added once Redis takes them',
-        )
+        warn({ err, jobs: entries.length }, 'jobs were accepted but could not be put on the queue; they are added once Redis takes them')
       }
       announceDue(entries)
     },
@@ -251,7 +254,7 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
         await byPlugin(held.take(done), (queue, own) => claiming.finish(queue, own))
         await putBack(retries, 1)
       } catch (err) {
-        logger.warn(
+        warn(
           { err, jobs: done.length + retries.length },
           'Redis could not be told of recorded outcomes; these jobs are given out once more and then taken off',
         )
@@ -268,7 +271,7 @@ export function createBullmqQueue(options: BullmqQueueOptions): BullmqQueue {
 
     async remove(_tx, entries) {
       await byPlugin(entries, (queue, own) => queue.remove(own.map((entry) => entry.jobId))).catch((err: unknown) =>
-        logger.warn({ err, jobs: entries.length }, 'cancelled jobs could not be taken off the queue; they are when they are claimed'),
+        warn({ err, jobs: entries.length }, 'cancelled jobs could not be taken off the queue; they are when they are claimed'),
       )
     },
 
