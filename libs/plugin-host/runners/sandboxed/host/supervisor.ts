@@ -155,7 +155,7 @@ export class Supervisor {
     const { name } = this.#options.source.manifest
     return {
       code: 'sandbox_suspended',
-      message: `plugin ${name} crashed ${this.#supervision.failures} times in a row and is suspended (last: ${this.#lastEnd?.message ?? 'unknown'}); fix it, then POST /admin/plugins/${name}/resume`,
+      message: `plugin ${name} crashed ${this.#supervision.failures} times in a row, ${this.#supervision.recent.length} times in a minute, and is suspended (last: ${this.#lastEnd?.message ?? 'unknown'}); fix it, then POST /admin/plugins/${name}/resume`,
     }
   }
 
@@ -326,7 +326,8 @@ export class Supervisor {
 
   #crashed(reason: SandboxEnd['reason']): void {
     const was = this.#supervision.circuit
-    this.#supervision = evolve(this.#supervision, { type: 'crashed', now: this.#options.now() })
+    // A job that does not end in time pays for it with its attempts; suspended, the plugin would keep the others waiting.
+    if (reason !== 'timeout') this.#supervision = evolve(this.#supervision, { type: 'crashed', now: this.#options.now() })
     this.#options.onRestart(reason)
     const refusal = this.refusal()
     if (was === 'closed' && refusal !== undefined) {
