@@ -12,6 +12,7 @@ const FILES = (more: string) => ({
       override async onLoad() { await this.ctx.events.emit('warm.up', {}) }
       override async handle(name: string, { times }: { times?: number }) {
         if (name === 'exit') process.exit(1)
+        if (name === 'spin') for (;;) {}
         for (let n = 0; n < (times ?? 0); n += 1) await this.ctx.events.emit('warm.done', { n })
         return ok()
       }`),
@@ -47,6 +48,20 @@ test('it backs off between crashes, rests while suspended, and starts when it is
   assert.equal(live.size, 0)
   await t.host.pause('warm', false)
   await starts(t, CRASHES_IN_A_ROW + 1)
+})
+
+test('jobs that never end pay for it themselves: the sandbox starts again at once each time, and is not suspended', async () => {
+  await using t = await hostWith(FILES('sandbox: {prewarm: true}\n'))
+  for (let turn = 1; turn <= CRASHES_IN_A_ROW + 1; turn += 1) {
+    await starts(t, turn)
+    const timeUp = new AbortController()
+    setTimeout(() => timeUp.abort(new DOMException('time is up', 'TimeoutError')), 250)
+    const spun = await t.run('warm', 'spin', {}, {}, { signal: timeUp.signal })
+    assert.equal(spun.kind === 'threw' && spun.error.code, 'timeout')
+  }
+  await starts(t, CRASHES_IN_A_ROW + 2)
+  assert.equal(t.host.status('warm')?.sandbox?.circuit, 'closed')
+  assert.equal((await t.run('warm', 'ping')).kind, 'ok')
 })
 
 test('a sandbox that is not prewarmed waits for a job', async () => {
