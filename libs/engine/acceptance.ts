@@ -6,7 +6,7 @@ import { sqlState } from '../postgres/connection.ts'
 import type { Database, Statement, Tx } from '../postgres/sql.ts'
 import type { Queue, QueueEntry } from '../queue/index.ts'
 import { XCoreError } from '../errors/index.ts'
-import { Afterwards } from './afterwards.ts'
+import { Afterwards, UNTOLD_BATCHES } from './afterwards.ts'
 import { PressureBatch } from './pressure-batch.ts'
 import type { Settled } from './pressure-batch.ts'
 import type { KnownSubscription, Subscribers } from './subscriptions.ts'
@@ -82,9 +82,6 @@ const REPOINT_KEY: Statement = {
   name: 'repoint_idempotency_key',
   text: `update xcore.idempotency_keys set accepted = $3::uuid, jobs = $4::uuid[] where scope = $1 and key = $2`,
 }
-
-/** Batches that a queue beside Postgres may still have to hear of before further ones wait for it. */
-export const UNTOLD_BATCHES = 16
 
 /**
  * Accepts jobs and events: what callers ask for at the same time is committed in one transaction of a handful of statements

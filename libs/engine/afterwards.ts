@@ -1,3 +1,6 @@
+/** Batches that a queue beside Postgres may still have to hear of before further ones wait for it. */
+export const UNTOLD_BATCHES = 16
+
 /**
  * Work that follows a commit and that nobody's answer has to wait for: telling the queue. It is bounded, so that a slow queue slows
  * down who feeds it, and waited for at the end. The work must not reject.

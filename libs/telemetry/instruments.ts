@@ -20,8 +20,10 @@ export interface Gauge<Definition extends MetricDefinition> {
 }
 
 export interface Histogram<Definition extends MetricDefinition> {
-  /** Less than 0 (clocks of two machines) counts as 0; what is no number is ignored. */
-  /** `traceId`: of a sampled trace, kept as the exemplar of its bucket. */
+  /**
+   * Less than 0 (clocks of two machines) counts as 0; what is no number is ignored. `traceId`: of a sampled trace, kept as the exemplar
+   * of its bucket.
+   */
   observe(labels: Labels<Definition>, seconds: number, traceId?: string): void
 }
 

@@ -1,7 +1,10 @@
 import { XCoreError } from '../../../../errors/index.ts'
 import type { Logger } from '../../../../telemetry/logger.ts'
 
-/** Why a sandbox ended. The first six are crashes; `recycled` and `unloaded` are the host's own wish. */
+/**
+ * Why a sandbox ended. `timeout` is a job's own affair and counts for no suspension; the next five are crashes; `recycled` and `unloaded` are the
+ * host's own wish.
+ */
 export type EndReason =
   | 'timeout'
   | 'memory_exceeded'
